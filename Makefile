@@ -1,0 +1,71 @@
+# One command each for a person and for CI. `make help` lists them.
+PYTHON ?= python3
+PORT ?= 7071
+DATA ?= .local
+# Another interpreter gets an environment of its own, so that switching back and forth installs nothing twice.
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin/python
+ARGUMENTS := --data "$(DATA)"
+
+.DEFAULT_GOAL := help
+.PHONY: help install run token func test check conformance format lock bench clean-data runtime
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# Everything an installation prints goes to standard error: `make token` must print a token and nothing else.
+$(VENV)/local.stamp: requirements.txt requirements-local.txt
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Zava needs Python 3.11, 3.12 or 3.13, this is {v[0]}.{v[1]}: use make PYTHON=python3.13 ...")' >&2 \
+	  || { command -v "$(PYTHON)" >/dev/null || echo 'Python is missing: install Python 3.11, 3.12 or 3.13, or name one with make PYTHON=...' >&2; exit 1; }
+	@echo "Installing into $(VENV) (once, about a minute) ..." >&2
+	@"$(PYTHON)" -c 'import ensurepip, venv' >&2 || { echo 'The venv module is missing: on Debian or Ubuntu run "apt install python3-venv".' >&2; exit 1; }
+	@"$(PYTHON)" -m venv --clear $(VENV) >&2
+	@$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-local.txt >&2
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/local.stamp requirements-dev.txt
+	@echo "Installing the test tools into $(VENV) ..." >&2
+	@$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt >&2
+	@touch $@
+
+install: $(VENV)/dev.stamp  ## make the virtual environment with everything pinned
+
+run: $(VENV)/local.stamp  ## start Zava on this machine: PORT=7071 DATA=.local
+	@exec $(BIN) -m zava.local.run $(ARGUMENTS) --port "$(PORT)"
+
+token: $(VENV)/local.stamp  ## print a token: ROLE=store_manager STORE=seattle | regional_manager REGION=puget-sound | super_admin
+	@$(BIN) -m zava.local.token_issuer $(ARGUMENTS) --role "$(ROLE)" --store "$(STORE)" --region "$(REGION)"
+
+func: $(VENV)/local.stamp  ## start the database, the issuer and Azurite, then the app under Azure Functions Core Tools
+	@exec $(BIN) -m zava.local.core_tools $(ARGUMENTS) --port "$(PORT)"
+
+clean-data:  ## throw the local database, keys and tokens away
+	@"$(PYTHON)" -m zava.local.clean $(ARGUMENTS)
+
+test: $(VENV)/dev.stamp  ## run the tests (their own database; needs nothing running)
+	$(BIN) -m pytest --cov --cov-report=term --cov-report=xml
+
+runtime: $(VENV)/dev.stamp  ## run the tests on Microsoft's own Functions runtime (Python 3.13: make runtime PYTHON=python3.13)
+	$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements-runtime.txt
+	$(BIN) -m pytest tests/e2e/runtime
+
+check: $(VENV)/dev.stamp  ## format, lint, types and layers, as CI does
+	$(BIN) -m ruff format --check .
+	$(BIN) -m ruff check .
+	$(BIN) -m pyright
+	$(VENV)/bin/lint-imports --no-cache
+
+format: $(VENV)/dev.stamp  ## put the code into shape
+	$(BIN) -m ruff format .
+	$(BIN) -m ruff check --fix .
+
+conformance: $(VENV)/dev.stamp  ## run the official MCP conformance suite, both revisions
+	$(BIN) -m tests.conformance.run
+
+bench: $(VENV)/dev.stamp  ## measure: ratios inside one run
+	$(BIN) -m benchmarks.endpoint
+
+lock:  ## pin requirements*.in again (needs uv)
+	for name in requirements requirements-local requirements-dev; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; \
+	done

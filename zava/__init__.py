@@ -1,0 +1,1 @@
+"""Zava: a remote MCP server that lets assistants write SQL over one multi-tenant retail database."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: pools, signed tenant context, SQL policy, query runner, stores of rows, migrations."""

@@ -1,0 +1,127 @@
+"""What an administrator does to a database before and beside the migrations: roles, their limits, and signing keys.
+
+Needs no superuser: on Azure there is none. `CREATE EXTENSION vector` aside (allowed there, done by the superuser on a
+laptop), a login with CREATEROLE that owns the database is enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from zava.data.tenant_context import SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class AdministratorConnection:
+    """How the administrator reaches the database."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+
+    async def open(self) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            host=self.host, port=self.port, database=self.database, user=self.user, password=self.password
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LoginLimits:
+    """Limits that sit on the roles, because a pooler does not pass start-up parameters on."""
+
+    reader_connections: int = 25
+    app_connections: int = 10
+
+
+# A role's settings are defaults that its sessions could change; the transaction the app opens says each again.
+_READER_SETTINGS = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "30s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "40s",
+    "work_mem": "16MB",
+    "hash_mem_multiplier": "1",
+    "jit": "off",
+    "search_path": "pg_catalog, retail, public",
+}
+_APP_SETTINGS = {
+    "statement_timeout": "60s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "60s",
+    "search_path": "pg_catalog, public",
+}
+
+
+async def prepare_roles(
+    administrator: AdministratorConnection,
+    *,
+    reader_password: str,
+    app_password: str,
+    limits: LoginLimits = LoginLimits(),
+) -> None:
+    """Create or mend the four roles, the three schemas and the privileges on the database. Safe to run again."""
+    connection = await administrator.open()
+    try:
+        async with connection.transaction():
+            for role in ("zava_owner", "zava_guard", "zava_reader", "zava_app"):
+                if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
+                    await connection.execute(f"CREATE ROLE {role}")
+            for role in ("zava_owner", "zava_guard"):
+                await connection.execute(f"ALTER ROLE {role} NOLOGIN NOCREATEDB NOCREATEROLE NOINHERIT")
+                await connection.execute(f"GRANT {role} TO CURRENT_USER")
+            for role, password, most in (
+                ("zava_reader", reader_password, limits.reader_connections),
+                ("zava_app", app_password, limits.app_connections),
+            ):
+                await connection.execute(
+                    f"ALTER ROLE {role} LOGIN NOCREATEDB NOCREATEROLE NOINHERIT CONNECTION LIMIT {most}"
+                )
+                await _execute_formatted(connection, "ALTER ROLE %I PASSWORD %L", role, password)
+            await _set_defaults(connection, administrator.database, "zava_reader", _READER_SETTINGS)
+            await _set_defaults(connection, administrator.database, "zava_app", _APP_SETTINGS)
+            await _execute_formatted(connection, "REVOKE ALL ON DATABASE %I FROM PUBLIC", administrator.database)
+            await _execute_formatted(
+                connection, "GRANT CONNECT ON DATABASE %I TO zava_reader, zava_app", administrator.database
+            )
+            await connection.execute("CREATE SCHEMA IF NOT EXISTS retail AUTHORIZATION zava_owner")
+            await connection.execute("CREATE SCHEMA IF NOT EXISTS zava AUTHORIZATION zava_owner")
+            await connection.execute("CREATE SCHEMA IF NOT EXISTS guard AUTHORIZATION zava_guard")
+    finally:
+        await connection.close()
+
+
+async def install_signing_key(administrator: AdministratorConnection, key: SigningKey) -> None:
+    """Let the database verify contexts signed with `key`. Safe to run again; other keys stay valid."""
+    inner_pad, outer_pad = key.pads()
+    connection = await administrator.open()
+    try:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL ROLE zava_guard")
+            await connection.execute(
+                """INSERT INTO guard.context_key (key_id, inner_pad, outer_pad) VALUES ($1, $2, $3)
+                   ON CONFLICT (key_id) DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad""",
+                key.key_id,
+                inner_pad,
+                outer_pad,
+            )
+    finally:
+        await connection.close()
+
+
+async def _set_defaults(connection: asyncpg.Connection, database: str, role: str, settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        # search_path is a list: quoted as one literal it would name one strange schema.
+        literal = "%4$s" if name == "search_path" else "%4$L"
+        await _execute_formatted(
+            connection, f"ALTER ROLE %1$I IN DATABASE %2$I SET %3$I = {literal}", role, database, name, value
+        )
+
+
+async def _execute_formatted(connection: asyncpg.Connection, template: str, *arguments: str) -> None:
+    """Run a utility statement, which takes no bind parameters, with identifiers and literals quoted by PostgreSQL."""
+    names = ", ".join(f"${position}::text" for position in range(2, len(arguments) + 2))
+    await connection.execute(await connection.fetchval(f"SELECT format($1, {names})", template, *arguments))

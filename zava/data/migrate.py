@@ -1,0 +1,43 @@
+"""Brings the database's schema up to date. Run by the laptop's start and by the deployment, never by the function app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from zava.data.administration import AdministratorConnection
+
+
+async def migrate(administrator: AdministratorConnection) -> None:
+    """Apply every migration that is missing. Safe to run again; each migration is one transaction.
+
+    `administrator` must be a member of `zava_owner` and `zava_guard` (see `zava.data.administration`).
+    """
+    url = URL.create(
+        "postgresql+asyncpg",
+        administrator.user,
+        administrator.password,
+        administrator.host,
+        administrator.port,
+        administrator.database,
+    )
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,150 @@
+"""The connection pools: module-level, opened on first use, one per login, kept for the life of the worker.
+
+Concurrent first calls share one task, so that a cold worker opens one pool. A pool belongs to the event loop and the
+configuration it was opened with: when either changes, the old one is dropped and a new one is opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+from pgvector.asyncpg import register_vector
+
+from zava.errors import DatabaseUnavailableError
+from zava.platform.settings import Settings
+
+_CONNECT_SECONDS = 5.0
+_IDLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolConfiguration:
+    """Where one login connects to, and with how many connections at most."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+    sslmode: str
+    max_size: int
+
+
+class LazyPool:
+    """One login's pool. Holds no connection while idle (`min_size=0`), so a database that is down delays nothing."""
+
+    def __init__(self, configuration: PoolConfiguration) -> None:
+        self._configuration = configuration
+        self._opening: asyncio.Task[asyncpg.Pool] | None = None
+        self.times_opened = 0
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend one connection; wait for a free one as long as the caller's deadline allows.
+
+        Raises:
+            DatabaseUnavailableError: no connection could be made.
+        """
+        pool = await self._pool()
+        try:
+            connection = await pool.acquire()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+            raise DatabaseUnavailableError(
+                "The database cannot be reached at the moment.", "Try the same call again in a few seconds."
+            ) from problem
+        try:
+            yield connection
+        finally:
+            # Release waits for the server's reset; a cancelled caller must not leave it half done.
+            await asyncio.shield(pool.release(connection))
+
+    async def _pool(self) -> asyncpg.Pool:
+        opening = self._opening
+        if opening is None or opening.get_loop() is not asyncio.get_running_loop() or _failed(opening):
+            # Not closed: its loop is gone, and its sockets go with it.
+            opening = self._opening = asyncio.ensure_future(self._open())
+        return await asyncio.shield(opening)
+
+    async def _open(self) -> asyncpg.Pool:
+        configuration = self._configuration
+        self.times_opened += 1
+        return await asyncpg.create_pool(
+            host=configuration.host,
+            port=configuration.port,
+            database=configuration.database,
+            user=configuration.user,
+            password=configuration.password,
+            ssl=False if configuration.sslmode == "disable" else configuration.sslmode,
+            min_size=0,
+            max_size=configuration.max_size,
+            max_inactive_connection_lifetime=_IDLE_SECONDS,
+            timeout=_CONNECT_SECONDS,
+            # A cached statement shows one tenant's SQL to the next in pg_prepared_statements, and breaks behind a pooler.
+            statement_cache_size=0,
+            init=_prepare_connection,
+        )
+
+    async def close(self) -> None:
+        """Close the pool if this loop opened one; the next use opens a new one."""
+        opening, self._opening = self._opening, None
+        if opening is not None and opening.get_loop() is asyncio.get_running_loop() and not _failed(opening):
+            await (await opening).close()
+
+
+def _failed(opening: asyncio.Task[asyncpg.Pool]) -> bool:
+    return opening.done() and (opening.cancelled() or opening.exception() is not None)
+
+
+async def _prepare_connection(connection: asyncpg.Connection) -> None:
+    await register_vector(connection)
+
+
+_pools: dict[PoolConfiguration, LazyPool] = {}
+
+
+class Pools:
+    """The two logins of this worker: `reader` runs models' SQL, `app` does Zava's own reads and writes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._reader = _shared(
+            PoolConfiguration(
+                settings.postgres_host,
+                settings.postgres_port,
+                settings.postgres_database,
+                settings.postgres_reader_user,
+                settings.postgres_password.get_secret_value(),
+                settings.postgres_sslmode,
+                settings.postgres_reader_pool_max,
+            )
+        )
+        self._app = _shared(
+            PoolConfiguration(
+                settings.postgres_host,
+                settings.postgres_port,
+                settings.postgres_database,
+                settings.postgres_app_user,
+                settings.postgres_app_password.get_secret_value(),
+                settings.postgres_sslmode,
+                settings.postgres_app_pool_max,
+            )
+        )
+
+    @property
+    def reader(self) -> LazyPool:
+        return self._reader
+
+    @property
+    def app(self) -> LazyPool:
+        return self._app
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._app.close()
+
+
+def _shared(configuration: PoolConfiguration) -> LazyPool:
+    return _pools.setdefault(configuration, LazyPool(configuration))

@@ -1,0 +1,87 @@
+"""One read-only transaction of one tenant: the only way SQL reaches tenant rows.
+
+BEGIN READ ONLY, then a single statement that sets everything locally and returns the store ids the database verified.
+If they are not the ids that were signed, the call is an error: a skewed clock must not read as "no sales".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from zava.data.pools import Pools
+from zava.data.tenant_context import ContextSigner, TenantScope
+from zava.errors import (
+    DatabaseUnavailableError,
+    IsolationError,
+    MCPError,
+    QueryTimeoutError,
+    error_of_sqlstate,
+)
+
+# search_path: public holds the vector operators; nobody but its owner may create anything in either schema.
+_OPEN = """
+SELECT set_config('zava.tenant_context', $1, true),
+       set_config('statement_timeout', $2, true),
+       set_config('lock_timeout', '2s', true),
+       set_config('search_path', 'pg_catalog, retail, public', true),
+       set_config('TimeZone', 'UTC', true),
+       guard.current_store_ids() AS verified
+"""
+
+
+class TenantTransactions:
+    """Opens tenant transactions on the reader's pool."""
+
+    def __init__(self, pools: Pools, signer: ContextSigner) -> None:
+        self._pools = pools
+        self._signer = signer
+
+    @asynccontextmanager
+    async def open(
+        self, scope: TenantScope, *, timeout_seconds: float, deadline: float
+    ) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection inside a verified read-only transaction.
+
+        `timeout_seconds` bounds each statement, `deadline` (on `time.monotonic`'s clock) everything, the wait for a
+        connection included. asyncpg's and PostgreSQL's errors leave as errors of `zava.errors`.
+
+        Raises:
+            IsolationError: the database did not confirm the scope; nothing was read.
+            QueryTimeoutError: a statement or the whole call ran into its limit.
+            DatabaseUnavailableError: no connection, or it broke.
+            DatabaseError: whatever else PostgreSQL said, by its SQLSTATE.
+        """
+        try:
+            async with asyncio.timeout_at(_on_loop_clock(deadline)), self._pools.reader.connection() as connection:
+                async with connection.transaction(readonly=True):
+                    remaining = max(0.05, min(timeout_seconds, deadline - time.monotonic()))
+                    verified = await connection.fetchval(
+                        _OPEN, self._signer.sign(scope), f"{int(remaining * 1000)}ms", column=5
+                    )
+                    if frozenset(verified) != scope.store_ids:
+                        raise IsolationError(
+                            "The database did not confirm which stores this call may see, so nothing was read.",
+                            "Report this to the operator; trying again rarely helps.",
+                        )
+                    yield connection
+        except MCPError:
+            raise
+        except TimeoutError as problem:
+            raise QueryTimeoutError(
+                "The call ran into its deadline.", "Ask for less: a shorter period, fewer joins, or an aggregate."
+            ) from problem
+        except asyncpg.PostgresError as problem:
+            raise error_of_sqlstate(problem.sqlstate or "", problem.message or "") from problem
+        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
+            raise DatabaseUnavailableError(
+                "The connection to the database broke.", "Try the same call again in a few seconds."
+            ) from problem
+
+
+def _on_loop_clock(deadline: float) -> float:
+    return asyncio.get_running_loop().time() + (deadline - time.monotonic())

@@ -1,0 +1,38 @@
+"""Who is calling: the principal a verified token stands for, and the seam behind which tokens are verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller whose token verified.
+
+    `allowed_stores` and `allowed_regions` are None when the token does not carry the claim at all, and empty when it
+    carries an empty one: the first falls back to the grants table, the second is nobody (design, section 5).
+    """
+
+    issuer: str
+    subject: str
+    roles: frozenset[str]
+    permissions: frozenset[str]
+    allowed_stores: frozenset[str] | None
+    allowed_regions: frozenset[str] | None
+    token_id: str
+    issued_at: int
+    expires_at: int
+
+
+class TokenVerifier(Protocol):
+    """Turns a bearer token into a principal."""
+
+    async def verify(self, token: str) -> Principal:
+        """Return the token's principal.
+
+        Raises:
+            AuthenticationError: the token is malformed, expired, foreign or not signed by the issuer.
+            ServiceUnavailableError: the issuer's keys were never had, so nothing can be said about the token.
+        """
+        ...

@@ -1,0 +1,161 @@
+"""Every setting, declared once: name, type, default, help. Documents, the example file and Bicep are tested against it.
+
+Values come from environment variables of the same name in upper case (Functions app settings, `local.settings.json`,
+or the laptop's start). Nothing here opens a socket or reads a secret store.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_SCOPE = re.compile(r"[!#-\[\]-~]+")  # RFC 6749, section 3.3
+
+
+class SettingsError(Exception):
+    """The settings are missing or unsafe. The message lists every problem, one a line, and holds no value."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="", case_sensitive=False, extra="ignore", frozen=True)
+
+    postgres_host: str = Field(description="Host name or address of PostgreSQL.")
+    postgres_port: int = Field(5432, ge=1, le=65535, description="Port of PostgreSQL or of its pooler.")
+    postgres_database: str = Field("zava", description="Database that holds the schemas retail, zava and guard.")
+    postgres_sslmode: Literal["disable", "verify-full"] = Field(
+        "verify-full", description="`verify-full` checks the server's certificate; `disable` is for loopback only."
+    )
+    postgres_reader_user: str = Field(
+        "zava_reader", description="Login that runs SQL written by a model; can only read."
+    )
+    postgres_password: SecretStr = Field(description="Password of the reader login.")
+    postgres_app_user: str = Field(
+        "zava_app", description="Login for Zava's own reads and writes; never runs a model's SQL."
+    )
+    postgres_app_password: SecretStr = Field(description="Password of the app login.")
+    postgres_reader_pool_max: int = Field(6, ge=1, le=50, description="Most connections of one worker for models' SQL.")
+    postgres_app_pool_max: int = Field(
+        2, ge=1, le=50, description="Most connections of one worker for Zava's own work."
+    )
+    tenant_signing_key: SecretStr = Field(description="Key that signs the tenant context: `<key id>:<64 hex digits>`.")
+
+    auth_issuer: str = Field("zava-auth", description="Issuer (`iss`) a token must name; not read with Entra ID.")
+    auth_audience: str = Field("mcp-server", description="Audience (`aud`) a token must name; not read with Entra ID.")
+    auth_jwks_url: str = Field(
+        "",
+        description="Where the issuer's public keys are: https, or file/loopback off Azure. Empty: Entra ID's own, "
+        "or, without Entra ID, no key at all: every call is answered 503.",
+    )
+    auth_entra_tenant_id: str = Field(
+        "",
+        description="Directory (tenant) id of Entra ID. With the client id it takes the place of issuer and audience.",
+    )
+    auth_entra_client_id: str = Field("", description="Application (client) id of the app registration in Entra ID.")
+    auth_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Full names of the scopes clients are told to ask for, space separated. Empty: Zava's own."
+    )
+    public_base_url: str = Field(
+        "", description="Address clients know this server by, without path. Empty: Azure's host name, or loopback."
+    )
+
+    mcp_allowed_origins: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(), description="Browser origins that may call, comma separated; all others get 403."
+    )
+    query_max_rows: int = Field(1_000, ge=1, le=10_000, description="Most rows of one answer.")
+    query_max_bytes: int = Field(65_536, ge=1_024, le=1_048_576, description="Most bytes of one answer's rows as JSON.")
+    query_timeout_seconds: float = Field(10, gt=0, le=30, description="Longest a model's statement may run.")
+    request_timeout_seconds: float = Field(
+        25, gt=0, le=200, description="Deadline of one call, all its steps together."
+    )
+    calls_in_flight_per_principal: int = Field(3, ge=1, description="Calls one caller may have running in one worker.")
+
+    embedder: Literal["hash"] = Field("hash", description="What turns text into vectors: `hash` (offline, no meaning).")
+    embedding_refresh_schedule: str = Field("0 0 * * * *", description="When embeddings are refreshed (NCRONTAB, UTC).")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    website_instance_id: str = Field("", description="Set by Azure on its own machines; never set it yourself.")
+    website_site_name: str = Field(
+        "", description="Set by Azure, also where WEBSITE_INSTANCE_ID is not (Flex Consumption)."
+    )
+    website_hostname: str = Field("", description="Host name of the function app, set by Azure (and by Core Tools).")
+
+    @property
+    def on_azure(self) -> bool:
+        return bool(self.website_instance_id or self.website_site_name)
+
+    @property
+    def base_url(self) -> str:
+        """The server's own address without a trailing slash; empty on a laptop that sets none."""
+        return self.public_base_url or (f"https://{self.website_hostname}" if self.on_azure else "")
+
+    @field_validator("mcp_allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return frozenset(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("auth_scopes", mode="before")
+    @classmethod
+    def _split_scopes(cls, value: object) -> object:
+        scopes = tuple(value.split()) if isinstance(value, str) else value
+        if isinstance(value, str) and not all(_SCOPE.fullmatch(scope) for scope in value.split()):
+            raise ValueError("a scope is printable ASCII without quotes and backslashes")
+        return scopes
+
+    @field_validator("auth_entra_tenant_id", "auth_entra_client_id")
+    @classmethod
+    def _as_entra_writes_ids(cls, value: str) -> str:
+        return str(UUID(value)) if value else ""
+
+    @model_validator(mode="after")
+    def _refuse_what_is_unsafe(self) -> Settings:
+        problems: list[str] = []
+        if self.postgres_sslmode == "disable" and self.postgres_host not in _LOOPBACK:
+            problems.append("POSTGRES_SSLMODE=disable is only allowed for a database on 127.0.0.1")
+        if self.calls_in_flight_per_principal >= self.postgres_reader_pool_max:
+            problems.append("CALLS_IN_FLIGHT_PER_PRINCIPAL must be below POSTGRES_READER_POOL_MAX")
+        problems += self._unsafe_addresses()
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _unsafe_addresses(self) -> list[str]:
+        problems: list[str] = []
+        if bool(self.auth_entra_tenant_id) != bool(self.auth_entra_client_id):
+            problems.append("AUTH_ENTRA_TENANT_ID and AUTH_ENTRA_CLIENT_ID go together")
+        keys = urlsplit(self.auth_jwks_url)
+        local_keys = keys.scheme == "file" or keys.hostname in _LOOPBACK
+        if self.auth_jwks_url and not (keys.scheme == "https" or (local_keys and keys.scheme in {"file", "http"})):
+            problems.append("AUTH_JWKS_URL must start with https://")
+        if local_keys and self.on_azure:
+            problems.append("AUTH_JWKS_URL must not be a file or loopback address on Azure")
+        base = urlsplit(self.public_base_url)
+        plain = base.scheme == "http" and base.hostname in _LOOPBACK and not self.on_azure
+        if self.public_base_url and (not base.hostname or not (base.scheme == "https" or plain)):
+            problems.append("PUBLIC_BASE_URL must start with https://")
+        if self.public_base_url != f"{base.scheme}://{base.netloc}" and self.public_base_url:
+            problems.append("PUBLIC_BASE_URL must not have a path or a trailing slash")
+        return problems
+
+
+@cache
+def load() -> Settings:
+    """Read the settings of this process, once.
+
+    Raises:
+        SettingsError: with every missing or unsafe setting, one a line; no value is repeated.
+    """
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]  (values come from the environment)
+    except ValidationError as problem:
+        lines = [
+            f"- {'.'.join(str(part) for part in error['loc']).upper() or 'settings'}: {error['msg']}"
+            for error in problem.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("Zava cannot start, its settings need mending:\n" + "\n".join(lines)) from None

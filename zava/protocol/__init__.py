@@ -1,0 +1,1 @@
+"""What a client sees: HTTP to MCP, bearer tokens, tools."""

@@ -1,0 +1,40 @@
+"""What travels with one MCP call from the HTTP trigger to the tool: passed on as an argument, never a global.
+
+A context variable would leak into background tasks that several calls share (a pool being opened, keys being fetched).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mcp.server.mcpserver import Context
+
+from zava.data.tenant_context import TenantScope
+from zava.platform.identity import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified principal and the scope of this one call."""
+
+    principal: Principal
+    scope: TenantScope
+
+
+@dataclass(frozen=True, slots=True)
+class McpRequest:
+    """The call as a tool sees it. `deadline` is on `time.monotonic`'s clock; header names are lower case."""
+
+    caller: Caller
+    deadline: float
+    correlation_id: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def request_of(context: Context) -> McpRequest:
+    """The `McpRequest` that the endpoint attached to this tool call."""
+    request = context.request_context.request
+    if not isinstance(request, McpRequest):
+        raise TypeError("this tool call did not come through Zava's endpoint")
+    return request

@@ -1,0 +1,1 @@
+"""Retail rules: who may see what, queries, embeddings. No HTTP, no Azure, no SQL text."""
