@@ -52,7 +52,7 @@ runtime: $(VENV)/dev.stamp  ## run the tests on Microsoft's own Functions runtim
 check: $(VENV)/dev.stamp  ## format, lint, types and layers, as CI does
 	$(BIN) -m ruff format --check .
 	$(BIN) -m ruff check .
-	$(BIN) -m pyright
+	$(BIN) -m pyright --pythonpath $(BIN)
 	$(VENV)/bin/lint-imports --no-cache
 
 format: $(VENV)/dev.stamp  ## put the code into shape

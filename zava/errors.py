@@ -88,7 +88,7 @@ class IsolationError(DatabaseError):
     code = "ISOLATION_FAILED"
 
 
-# What PostgreSQL's SQLSTATE means to a caller, by code or by class (its first two characters); the longer match decides.
+# What PostgreSQL's SQLSTATE means to a caller, by code or by class (its first two characters); the code comes first.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BY_SQLSTATE: dict[str, tuple[type[DatabaseError], str, str]] = {
     "08": (

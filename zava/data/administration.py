@@ -124,4 +124,5 @@ async def _set_defaults(connection: asyncpg.Connection, database: str, role: str
 async def _execute_formatted(connection: asyncpg.Connection, template: str, *arguments: str) -> None:
     """Run a utility statement, which takes no bind parameters, with identifiers and literals quoted by PostgreSQL."""
     names = ", ".join(f"${position}::text" for position in range(2, len(arguments) + 2))
-    await connection.execute(await connection.fetchval(f"SELECT format($1, {names})", template, *arguments))
+    statement: object = await connection.fetchval(f"SELECT format($1, {names})", template, *arguments)
+    await connection.execute(str(statement))

@@ -15,7 +15,12 @@ _LARGEST_EXACT_DIGITS = 18  # an integral numeric up to here becomes an int, so 
 
 
 # asyncpg's stand-ins for PostgreSQL's infinite dates and timestamps
-_INFINITE = {dt.date.max: "infinity", dt.date.min: "-infinity", dt.datetime.max: "infinity", dt.datetime.min: "-infinity"}
+_INFINITE = {
+    dt.date.max: "infinity",
+    dt.date.min: "-infinity",
+    dt.datetime.max: "infinity",  # noqa: DTZ901
+    dt.datetime.min: "-infinity",  # noqa: DTZ901
+}
 
 
 def json_value(value: object) -> JsonValue:
@@ -27,7 +32,9 @@ def json_value(value: object) -> JsonValue:
     if isinstance(value, Decimal):
         return _number(value)
     if isinstance(value, dt.date):
-        return _INFINITE.get(value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value) or value.isoformat()
+        return (
+            _INFINITE.get(value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value) or value.isoformat()
+        )
     return to_jsonable_python(value, fallback=str)
 
 

@@ -1,4 +1,4 @@
-"""Brings the database's schema up to date. Run by the laptop's start and by the deployment, never by the function app."""
+"""Brings the database's schema up to date: for the laptop's start and the deployment, never for the function app."""
 
 from __future__ import annotations
 

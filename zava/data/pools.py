@@ -7,11 +7,12 @@ configuration it was opened with: when either changes, the old one is dropped an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from pgvector.asyncpg import register_vector
 
 from zava.errors import DatabaseUnavailableError
@@ -43,7 +44,7 @@ class LazyPool:
         self.times_opened = 0
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(self) -> AsyncGenerator[PoolConnectionProxy]:
         """Lend one connection; wait for a free one as long as the caller's deadline allows.
 
         Raises:
@@ -83,7 +84,7 @@ class LazyPool:
             max_size=configuration.max_size,
             max_inactive_connection_lifetime=_IDLE_SECONDS,
             timeout=_CONNECT_SECONDS,
-            # A cached statement shows one tenant's SQL to the next in pg_prepared_statements, and breaks behind a pooler.
+            # A cached statement shows one tenant's SQL to the next and breaks behind a pooler.
             statement_cache_size=0,
             init=_prepare_connection,
         )

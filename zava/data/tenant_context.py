@@ -2,7 +2,7 @@
 
 The text put into the transaction-local setting `zava.tenant_context` is, in one fixed format,
 
-    <key id>|<expiry, seconds since 1970>|<subject, 64 hex digits>|<store ids, sorted, comma separated>|<HMAC, 64 hex digits>
+    <key id>|<expiry, seconds since 1970>|<subject, 64 hex digits>|<store ids, sorted, by comma>|<HMAC, 64 hex digits>
 
 The HMAC-SHA256 (RFC 2104) covers everything before its separator. The database function `guard.current_store_ids()`
 checks it with the key's two pads; the raw key never reaches the database. The text travels as a bind parameter only:

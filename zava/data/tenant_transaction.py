@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, TenantScope
 from zava.errors import (
+    DatabaseError,
     DatabaseUnavailableError,
     IsolationError,
     MCPError,
@@ -44,7 +46,7 @@ class TenantTransactions:
     @asynccontextmanager
     async def open(
         self, scope: TenantScope, *, timeout_seconds: float, deadline: float
-    ) -> AsyncIterator[asyncpg.Connection]:
+    ) -> AsyncGenerator[PoolConnectionProxy]:
         """Lend a connection inside a verified read-only transaction.
 
         `timeout_seconds` bounds each statement, `deadline` (on `time.monotonic`'s clock) everything, the wait for a
@@ -57,18 +59,21 @@ class TenantTransactions:
             DatabaseError: whatever else PostgreSQL said, by its SQLSTATE.
         """
         try:
-            async with asyncio.timeout_at(_on_loop_clock(deadline)), self._pools.reader.connection() as connection:
-                async with connection.transaction(readonly=True):
-                    remaining = max(0.05, min(timeout_seconds, deadline - time.monotonic()))
-                    verified = await connection.fetchval(
-                        _OPEN, self._signer.sign(scope), f"{int(remaining * 1000)}ms", column=5
+            async with (
+                asyncio.timeout_at(_on_loop_clock(deadline)),
+                self._pools.reader.connection() as connection,
+                connection.transaction(readonly=True),
+            ):
+                remaining = max(0.05, min(timeout_seconds, deadline - time.monotonic()))
+                verified = await connection.fetchval(
+                    _OPEN, self._signer.sign(scope), f"{int(remaining * 1000)}ms", column=5
+                )
+                if frozenset(verified or ()) != scope.store_ids:
+                    raise IsolationError(
+                        "The database did not confirm which stores this call may see, so nothing was read.",
+                        "Report this to the operator; trying again rarely helps.",
                     )
-                    if frozenset(verified) != scope.store_ids:
-                        raise IsolationError(
-                            "The database did not confirm which stores this call may see, so nothing was read.",
-                            "Report this to the operator; trying again rarely helps.",
-                        )
-                    yield connection
+                yield connection
         except MCPError:
             raise
         except TimeoutError as problem:
@@ -76,11 +81,18 @@ class TenantTransactions:
                 "The call ran into its deadline.", "Ask for less: a shorter period, fewer joins, or an aggregate."
             ) from problem
         except asyncpg.PostgresError as problem:
-            raise error_of_sqlstate(problem.sqlstate or "", problem.message or "") from problem
+            raise _translated(problem, timeout_seconds) from problem
         except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
             raise DatabaseUnavailableError(
                 "The connection to the database broke.", "Try the same call again in a few seconds."
             ) from problem
+
+
+def _translated(problem: asyncpg.PostgresError, timeout_seconds: float) -> DatabaseError:
+    error = error_of_sqlstate(getattr(problem, "sqlstate", None) or "", getattr(problem, "message", None) or "")
+    if isinstance(error, QueryTimeoutError):
+        return QueryTimeoutError(f"The query ran into its limit of {timeout_seconds:g} seconds.", error.hint)
+    return error
 
 
 def _on_loop_clock(deadline: float) -> float:

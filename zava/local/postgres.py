@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -107,12 +108,13 @@ class LocalPostgres:
 
     def _initialise(self, initdb: Path, data: Path, password: Path) -> None:
         """Made under another name and renamed, so that an interrupted attempt is never mistaken for a database."""
-        half = data.with_suffix(".new")
-        shutil.rmtree(half, ignore_errors=True)
+        for abandoned in data.parent.glob("data.new-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        # A name of its own: the initdb of a killed attempt may be busy for another moment removing its files.
+        half = Path(tempfile.mkdtemp(prefix="data.new-", dir=data.parent))
         password.unlink(missing_ok=True)
         with open(os.open(password, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:  # noqa: PTH123
             file.write(secrets.token_urlsafe(24) + "\n")
-        half.mkdir(mode=0o700)
         self._account.own(password)
         self._account.own(half)
         process = self._run(

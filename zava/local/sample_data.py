@@ -1,7 +1,7 @@
 """Sample data: the same for the same seed, scale and last day; written for this project and loaded by COPY.
 
-Eight stores with the weights of the Zava sample database, a hand-written catalogue (`catalogue/*.json`), growth over the
-years, a season for each category. Scale 1 is 50 000 customers and 200 000 orders with about half a million lines.
+Eight stores with the weights of the Zava sample database, a hand-written catalogue (`catalogue/*.json`), growth over
+the years, a season for each category. Scale 1 is 50 000 customers and 200 000 orders with about half a million lines.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from tqdm import tqdm
@@ -178,7 +179,9 @@ class SampleGenerator:
     def _moment(self, day: int) -> str:
         """A moment of that day, during Pacific opening hours, in UTC."""
         seconds = int(self._rng.triangular(15 * 3600, 24 * 3600 - 1, 20 * 3600))
-        return f"{FIRST_DAY + dt.timedelta(days=day)} {seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}+00"
+        return (
+            f"{FIRST_DAY + dt.timedelta(days=day)} {seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}+00"
+        )
 
 
 async def load(administrator: AdministratorConnection, *, scale: float, last_day: dt.date, seed: int = 1) -> int:
@@ -190,7 +193,9 @@ async def load(administrator: AdministratorConnection, *, scale: float, last_day
     size = SampleSize.of_scale(scale)
     generator = SampleGenerator(size, last_day, seed)
     connection = await administrator.open()
-    bar = tqdm(total=size.customers + size.orders * 3, unit=" rows", desc="Sample data", unit_scale=True, leave=False)
+    bar: tqdm[Any] = tqdm(
+        total=size.customers + size.orders * 3, unit=" rows", desc="Sample data", unit_scale=True, leave=False
+    )
     rows = 0
     try:
         async with connection.transaction():
@@ -221,10 +226,11 @@ async def load(administrator: AdministratorConnection, *, scale: float, last_day
 
 
 async def _set_aside_indexes_and_foreign_keys(connection: asyncpg.Connection) -> list[str]:
-    """Drop what is checked or kept row by row, and return the statements that bring it back: in bulk that is cheaper."""
+    """Drop what is kept row by row, and return the statements that bring it back: in bulk that is cheaper."""
     keys = await connection.fetch(
         """SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS away,
-                  format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS back
+                  format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname,
+                         pg_get_constraintdef(oid)) AS back
            FROM pg_constraint WHERE connamespace = 'retail'::regnamespace AND contype = 'f'
              AND conrelid::regclass::text = ANY ($1)""",
         [f"retail.{table}" for table in _TENANT_TABLES],
@@ -246,7 +252,8 @@ async def _load_catalogue(connection: asyncpg.Connection, products: Sequence[Pro
     await connection.execute("INSERT INTO retail.categories (category_name) SELECT unnest($1::text[])", categories)
     await connection.execute(
         """INSERT INTO retail.product_types (category_id, type_name)
-           SELECT c.category_id, t.type_name FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t (category, type_name, position)
+           SELECT c.category_id, t.type_name
+           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t (category, type_name, position)
            JOIN retail.categories AS c ON c.category_name = t.category ORDER BY t.position""",
         [category for category, _ in types],
         [name for _, name in types],
@@ -266,7 +273,7 @@ async def _load_catalogue(connection: asyncpg.Connection, products: Sequence[Pro
     return len(categories) + len(types) + len(products)
 
 
-async def _copy(connection: asyncpg.Connection, table: str, lines: Iterable[str], bar: tqdm[None]) -> int:
+async def _copy(connection: asyncpg.Connection, table: str, lines: Iterable[str], bar: tqdm[Any]) -> int:
     rows = 0
 
     async def chunks() -> AsyncIterator[bytes]:

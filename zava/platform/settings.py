@@ -103,8 +103,10 @@ class Settings(BaseSettings):
     @field_validator("auth_scopes", mode="before")
     @classmethod
     def _split_scopes(cls, value: object) -> object:
-        scopes = tuple(value.split()) if isinstance(value, str) else value
-        if isinstance(value, str) and not all(_SCOPE.fullmatch(scope) for scope in value.split()):
+        if not isinstance(value, str):
+            return value
+        scopes = tuple(value.split())
+        if not all(_SCOPE.fullmatch(scope) for scope in scopes):
             raise ValueError("a scope is printable ASCII without quotes and backslashes")
         return scopes
 
@@ -137,10 +139,9 @@ class Settings(BaseSettings):
             problems.append("AUTH_JWKS_URL must not be a file or loopback address on Azure")
         base = urlsplit(self.public_base_url)
         plain = base.scheme == "http" and base.hostname in _LOOPBACK and not self.on_azure
-        if self.public_base_url and (not base.hostname or not (base.scheme == "https" or plain)):
-            problems.append("PUBLIC_BASE_URL must start with https://")
-        if self.public_base_url != f"{base.scheme}://{base.netloc}" and self.public_base_url:
-            problems.append("PUBLIC_BASE_URL must not have a path or a trailing slash")
+        bare = self.public_base_url == f"{base.scheme}://{base.netloc}"
+        if self.public_base_url and not ((base.scheme == "https" or plain) and base.hostname and bare):
+            problems.append("PUBLIC_BASE_URL must be https:// and a host name, without path or trailing slash")
         return problems
 
 

@@ -25,6 +25,7 @@ STORE_HEADER = "x-rls-user-id"
 
 # RFC 6750, section 2.1. A host folds a repeated header into one with a comma, which the token's alphabet does not hold.
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+_ANY_BEARER = re.compile(r"bearer +\S", re.IGNORECASE)
 _LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _NOT_QUOTABLE = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3
 
@@ -55,7 +56,7 @@ def bearer_token(headers: Mapping[str, str]) -> str:
     value = headers.get("authorization", "")
     if (match := _BEARER.fullmatch(value)) is not None:
         return match[1]
-    sent = value[:6].lower() == "bearer"
+    sent = _ANY_BEARER.match(value) is not None
     raise AuthenticationError(
         "The Authorization header is malformed" if sent else "A bearer token is needed",
         "Send one header `Authorization: Bearer <token>`.",

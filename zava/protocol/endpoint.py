@@ -58,7 +58,7 @@ class McpEndpoint:
             every client that is no browser, always may.
         request_timeout: seconds after which a request is cut, all its steps together.
         max_body_bytes: a larger body gets 413.
-        challenge: writes the `WWW-Authenticate` of a 401.
+        challenge: writes the `WWW-Authenticate` of a refusal.
     """
 
     def __init__(
@@ -98,10 +98,10 @@ class McpEndpoint:
             return _refusal(refused, correlation_id)
         except Exception as problem:  # noqa: BLE001  (error_reply logs what is none of ours)
             if not limit.expired():
-                return error_reply(problem, correlation_id, self._challenge)
+                return error_reply(problem, correlation_id, headers, self._challenge)
             if call is None:
                 late = ServiceUnavailableError("The caller could not be verified in time")
-                return error_reply(late, correlation_id, self._challenge)
+                return error_reply(late, correlation_id, headers, self._challenge)
             return _error(call, self._timed_out(correlation_id), correlation_id)
 
     async def _serve(self, call: Call, request: McpRequest) -> HttpReply:

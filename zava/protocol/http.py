@@ -30,8 +30,8 @@ EVENT_STREAM = "text/event-stream"
 
 _ZERO_WEIGHT = re.compile(r"q\s*=\s*0(\.0{0,3})?")
 
-Challenge = Callable[[AuthenticationError], str]
-"""Writes the `WWW-Authenticate` of a 401 (RFC 9110, section 11.6.1)."""
+Challenge = Callable[[MCPError, Mapping[str, str]], str | None]
+"""From a refusal and the request's headers to the value of `WWW-Authenticate`, if it wants one (RFC 9110, 11.6.1)."""
 
 # Status, and after how many seconds the same request may succeed. An error that is not listed is our fault: 500.
 _STATUS: Mapping[type[MCPError], tuple[int, int | None]] = {
@@ -39,7 +39,7 @@ _STATUS: Mapping[type[MCPError], tuple[int, int | None]] = {
     AuthenticationError: (401, None),
     AuthorizationError: (403, None),
     BusyError: (429, 1),
-    ServiceUnavailableError: (503, 5),
+    ServiceUnavailableError: (503, 30),
     DatabaseUnavailableError: (503, 5),
     IsolationError: (503, 30),
 }
@@ -82,16 +82,23 @@ def accepts(accept: str, media_type: str) -> bool:
     return next((weights[media_range] for media_range in ranges if media_range in weights), False)
 
 
-def bearer_challenge(error: AuthenticationError) -> str:
+def bearer_challenge(error: MCPError, _headers: Mapping[str, str]) -> str | None:
     """RFC 6750, section 3: the bare scheme for a request without a token, a reason for one whose token was refused."""
+    if not isinstance(error, AuthenticationError):
+        return None
     return 'Bearer error="invalid_token"' if error.token_sent else "Bearer"
 
 
-def error_reply(error: Exception, correlation_id: str, challenge: Challenge = bearer_challenge) -> HttpReply:
+def error_reply(
+    error: Exception, correlation_id: str, headers: Mapping[str, str], challenge: Challenge = bearer_challenge
+) -> HttpReply:
     """The answer to a request that failed outside the MCP kernel: `{"error": {code, message, hint}}`.
 
     An exception that is none of ours is logged with its trace under the correlation id; the caller gets that id and
     "internal error", nothing else.
+
+    Args:
+        headers: the request's.
     """
     if not isinstance(error, MCPError):
         logger.error("request %s failed", correlation_id, exc_info=error)
@@ -100,8 +107,8 @@ def error_reply(error: Exception, correlation_id: str, challenge: Challenge = be
     extra: dict[str, str] = {}
     if retry_after is not None:
         extra["retry-after"] = str(retry_after)
-    if isinstance(error, AuthenticationError):
-        extra["www-authenticate"] = challenge(error)
+    if (value := challenge(error, headers)) is not None:
+        extra["www-authenticate"] = value
     return reply(status, to_json({"error": error.as_dict()}), correlation_id, extra=extra)
 
 

@@ -1,1 +1,1 @@
-"""Versioned SQL, applied by Alembic as zava_owner. Only the laptop and the deployment run it; the function app never does."""
+"""Versioned SQL, applied by Alembic as zava_owner. The function app never runs it."""

@@ -1,0 +1,221 @@
+"""Calls per second of a trivial tool through the HTTP trigger, against `AsgiFunctionApp` around the SDK's own app.
+
+Both sides serve the same MCP server in the same process, from a `func.HttpRequest` to a `func.HttpResponse`, one call
+after the other, each in a task of its own as the language worker does it. Rounds alternate, medians decide. Our side
+checks a bearer token at every call, once by comparing it and once with Zava's own verification and access rules; the
+other side lets everybody in.
+
+Run: `python -m benchmarks.endpoint [--quick]`. Exit code 1 when a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hmac
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import azure.functions as func
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+from mcp.server import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+
+from zava.data.store_directory import Store
+from zava.data.tenant_context import TenantScope
+from zava.errors import AuthenticationError
+from zava.platform.identity import Principal
+from zava.platform.jwks import JwksCache
+from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
+from zava.protocol.authentication import Authentication, bearer_token
+from zava.protocol.endpoint import McpEndpoint, kernel_server
+from zava.protocol.request import Caller
+from zava.services.access import AccessRules
+
+Handler = Callable[[func.HttpRequest], Coroutine[Any, Any, func.HttpResponse]]
+
+HANDSHAKE, MODERN = "2025-11-25", "2026-07-28"
+TARGETS = {HANDSHAKE: 4.0, MODERN: 1.4}
+SDK, OURS, VERIFYING = "AsgiFunctionApp + SDK app", "Zava's endpoint", "Zava's endpoint, RS256"
+TOOL = "get_current_utc_date"
+
+
+def trivial_server() -> MCPServer:
+    server = MCPServer("benchmark", version="1", subscriptions=False, log_level="ERROR")
+
+    @server.tool()
+    async def get_current_utc_date() -> str:  # pyright: ignore[reportUnusedFunction]
+        """The current UTC date."""
+        return datetime.now(UTC).isoformat()
+
+    return server
+
+
+def sdk_handler() -> Handler:
+    """The function that `AsgiFunctionApp` registers. Its first call must come alone: the start-up has a race."""
+    asgi = trivial_server().streamable_http_app(
+        stateless_http=True,
+        json_response=True,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    (function,) = func.AsgiFunctionApp(app=asgi, http_auth_level=func.AuthLevel.ANONYMOUS).get_functions()
+    registered: Any = function.get_user_function()
+    context = SimpleNamespace(
+        invocation_id="1",
+        function_name="http_app_func",
+        function_directory=".",
+        thread_local_storage=None,
+        trace_context=None,
+        retry_context=None,
+    )
+    return lambda request: registered(request, context)
+
+
+def our_handler(admit: Callable[[Mapping[str, str]], Coroutine[Any, Any, Caller]]) -> Handler:
+    """What `function_app.py` does with a request."""
+    endpoint = McpEndpoint(kernel_server(trivial_server()), admit, allowed_origins=frozenset[str](), request_timeout=25)
+
+    async def handler(request: func.HttpRequest) -> func.HttpResponse:
+        answer = await endpoint.handle(request.method, request.headers, request.get_body())
+        return func.HttpResponse(
+            answer.body,
+            status_code=answer.status,
+            headers=answer.headers,
+            mimetype=answer.headers.get("content-type"),
+        )
+
+    return handler
+
+
+class OneStore:
+    """The store directory of the benchmark."""
+
+    def __init__(self) -> None:
+        store_id = uuid4()
+        self._stores = {store_id: Store(store_id, "Seattle", "puget-sound")}
+
+    async def stores(self) -> Mapping[UUID, Store]:
+        return self._stores
+
+
+def issue_token(folder: Path) -> tuple[str, str]:
+    """A head-office token, and the address of the keys it verifies with."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public: dict[str, Any] = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    keys = folder / "jwks.json"
+    keys.write_text(json.dumps({"keys": [public | {"kid": "1", "alg": "RS256", "use": "sig"}]}))
+    now = int(time.time())
+    claims = {
+        "iss": "zava-auth",
+        "aud": "mcp-server",
+        "sub": "benchmark",
+        "jti": str(uuid4()),
+        "roles": ["super_admin"],
+        "iat": now,
+        "nbf": now,
+        "exp": now + 3600,
+    }
+    return jwt.encode(claims, key, "RS256", headers={"kid": "1"}), keys.as_uri()
+
+
+def handlers(token: str, keys: str) -> dict[str, Handler]:
+    principal = Principal("zava-auth", "benchmark", frozenset({"super_admin"}), frozenset(), None, None, "1", 0, 0)
+    caller = Caller(principal, TenantScope(frozenset({uuid4()}), "0" * 64))
+
+    async def comparing(headers: Mapping[str, str]) -> Caller:
+        if not hmac.compare_digest(bearer_token(headers), token):
+            raise AuthenticationError("unknown token", token_sent=True)
+        return caller
+
+    verifier = JwtVerifier(TrustedIssuer("zava-auth", "mcp-server", keys), JwksCache(keys))
+    verifying = Authentication(verifier, AccessRules(OneStore()))
+    return {SDK: sdk_handler(), OURS: our_handler(comparing), VERIFYING: our_handler(verifying.admit)}
+
+
+def tool_call(era: str, token: str) -> func.HttpRequest:
+    params: dict[str, Any] = {"name": TOOL, "arguments": {}}
+    headers = {
+        "Host": "127.0.0.1:7071",
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "Authorization": f"Bearer {token}",
+        "User-Agent": "benchmark",
+        "MCP-Protocol-Version": era,
+    }
+    if era == MODERN:
+        headers |= {"Mcp-Method": "tools/call", "Mcp-Name": TOOL}
+        params["_meta"] = {
+            "io.modelcontextprotocol/protocolVersion": era,
+            "io.modelcontextprotocol/clientInfo": {"name": "benchmark", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+    return func.HttpRequest(
+        method="POST", url="http://127.0.0.1:7071/mcp", headers=headers, params={}, route_params={}, body=body
+    )
+
+
+async def check(handler: Handler, era: str, token: str) -> None:
+    response = await handler(tool_call(era, token))
+    answer = json.loads(response.get_body())
+    if response.status_code != 200 or answer["result"]["isError"]:
+        raise SystemExit(f"not a good answer: {response.status_code} {answer}")
+
+
+async def calls_per_second(handler: Handler, era: str, token: str, calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        await asyncio.create_task(handler(tool_call(era, token)))
+    return calls / (time.perf_counter() - start)
+
+
+async def measure(rounds: int, calls: int) -> dict[str, dict[str, float]]:
+    """Median calls per second by era and side."""
+    with tempfile.TemporaryDirectory() as folder:
+        token, keys = issue_token(Path(folder))
+        sides = handlers(token, keys)
+        rates: dict[str, dict[str, list[float]]] = {era: {side: [] for side in sides} for era in TARGETS}
+        for era in TARGETS:
+            for handler in sides.values():
+                await check(handler, era, token)
+                await calls_per_second(handler, era, token, 50)
+            for number in range(rounds):
+                print(f"\r{era}: round {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
+                for side, handler in sides.items():
+                    rates[era][side].append(await calls_per_second(handler, era, token, calls))
+            print(file=sys.stderr)
+    return {era: {side: median(values) for side, values in by_side.items()} for era, by_side in rates.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="MCP calls through the HTTP trigger")
+    parser.add_argument("--quick", action="store_true", help="a few seconds, for a first look")
+    quick = parser.parse_args().quick
+    results = asyncio.run(measure(rounds=5, calls=150) if quick else measure(rounds=15, calls=600))
+    print(f"{'revision':12}{'side':28}{'calls/s':>9}{'ratio':>8}{'target':>8}  verdict")
+    missed = False
+    for era, rates in results.items():
+        for side, rate in rates.items():
+            ratio = rate / rates[SDK]
+            target, verdict = "", ""
+            if side == OURS:
+                target, reached = f"{TARGETS[era]:.1f}x", ratio >= TARGETS[era]
+                verdict = "reached" if reached else "MISSED"
+                missed |= not reached
+            print(f"{era:12}{side:28}{rate:9.0f}{ratio:7.2f}x{target:>8}  {verdict}")
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Runs SQL that a model wrote: the policy decides, then the tenant's read-only transaction answers."""
+
+from __future__ import annotations
+
+from zava.data.query_runner import QueryResult, QueryRunner
+from zava.data.sql_policy import Refused, analyse, decide
+from zava.data.tenant_context import TenantScope
+from zava.errors import QueryRefusedError
+from zava.services.calls_in_flight import CallsInFlight
+
+
+class SalesQueries:
+    def __init__(self, runner: QueryRunner, calls_in_flight: CallsInFlight) -> None:
+        self._runner = runner
+        self._calls_in_flight = calls_in_flight
+
+    async def run(self, sql: str, scope: TenantScope, *, deadline: float) -> QueryResult:
+        """The rows `sql` gives within `scope`.
+
+        Raises:
+            QueryRefusedError: the policy does not allow the statement; message and hint say what to write instead.
+            BusyError: the caller has too many queries running.
+            DatabaseError: and its kin, as `QueryRunner.run` lists them.
+        """
+        decision = decide(analyse(sql))
+        if isinstance(decision, Refused):
+            raise QueryRefusedError(f"Refused ({decision.rule}): {decision.piece}", decision.hint)
+        with self._calls_in_flight.one_more(scope.subject):
+            return await self._runner.run(decision.statement, scope, deadline=deadline)
