@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 7071
 DATA ?= .local
+SCALE ?= 1
 # Another interpreter gets an environment of its own, so that switching back and forth installs nothing twice.
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin/python
@@ -31,7 +32,7 @@ $(VENV)/dev.stamp: $(VENV)/local.stamp requirements-dev.txt
 install: $(VENV)/dev.stamp  ## make the virtual environment with everything pinned
 
 run: $(VENV)/local.stamp  ## start Zava on this machine: PORT=7071 DATA=.local
-	@exec $(BIN) -m zava.local.run $(ARGUMENTS) --port "$(PORT)"
+	@exec $(BIN) -m zava.local.run $(ARGUMENTS) --port "$(PORT)" --scale "$(SCALE)"
 
 token: $(VENV)/local.stamp  ## print a token: ROLE=store_manager STORE=seattle | regional_manager REGION=puget-sound | super_admin
 	@$(BIN) -m zava.local.token_issuer $(ARGUMENTS) --role "$(ROLE)" --store "$(STORE)" --region "$(REGION)"

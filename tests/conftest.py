@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import itertools
 import os
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -146,3 +147,10 @@ def scope() -> Callable[..., TenantScope]:
         return TenantScope(frozenset(store.store_id for store in STORES if not slugs or store.slug in slugs), "ab" * 32)
 
     return of
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -77,7 +77,7 @@ class Holder:
 
 
 @contextlib.contextmanager
-def held_by_another_process(home: Path, *, uid: int | None = None) -> Iterator[Holder]:
+def held_by_another_process(home: Path, *, uid: int | None = None) -> Generator[Holder]:
     interpreter = sys.executable if uid is None else interpreter_for_everybody()
     packages = str(Path(psutil.__file__).parents[1])
     process = subprocess.Popen(
@@ -110,10 +110,8 @@ def interpreter_for_everybody() -> str:
     for name in (sys.executable, "/usr/bin/python3"):
         path = Path(name).resolve()
         if path.exists() and all(parent.stat().st_mode & 0o001 for parent in (path, *path.parents)):
-            version = subprocess.run(
-                [name, "-c", "import sys; print(sys.version_info >= (3, 11))"], capture_output=True
-            )
-            if version.stdout.strip() == b"True":
+            question = [name, "-c", "import sys; print(sys.version_info >= (3, 11))"]
+            if subprocess.run(question, check=True, capture_output=True).stdout == b"True\n":
                 return name
     pytest.skip("no Python 3.11 or newer that an ordinary user may run")
 
@@ -128,6 +126,15 @@ async def ask(server: LocalPostgres | Holder, sql: str, password: str | None = N
         return await connection.fetchval(sql)
     finally:
         await connection.close()
+
+
+def start_as_the_server(command: list[str | Path]) -> subprocess.Popen[bytes]:
+    account = postgres_files.server_account()
+    if not ROOT:
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, cwd="/", user=account.uid, group=account.gid, extra_groups=[]
+    )
 
 
 def wait_until_gone(pid: int) -> None:
@@ -277,14 +284,17 @@ class TestAsRoot:
 
     async def test_a_folder_that_an_ordinary_user_cannot_write_gets_one_sentence(self, folder: Path) -> None:
         nobody = postgres_files.server_account().uid
-        with pytest.raises(AssertionError, match=r"cannot be written by this user: name another folder with DATA="):
-            with held_by_another_process(folder / "home", uid=nobody):
-                pass
+        with (
+            pytest.raises(AssertionError, match=r"cannot be written by this user: name another folder with DATA="),
+            held_by_another_process(folder / "home", uid=nobody),
+        ):
+            pass
 
     async def test_a_full_disk_gets_one_sentence(self, folder: Path) -> None:
         disk = folder / "disk"
         disk.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "none", disk], capture_output=True).returncode:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "none", disk]
+        if subprocess.run(mount, check=False, capture_output=True).returncode:
             pytest.skip("this root may not mount")
         try:
             with pytest.raises(LocalPostgresError, match=r"^The disk that holds .* is full: free about 1 GB"):
@@ -316,13 +326,7 @@ async def test_a_server_left_behind_is_stopped_at_the_next_start(home: Path) -> 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    drop = {"user": account.uid, "group": account.gid, "extra_groups": []} if ROOT else {}
-    left = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", ""],
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        **drop,
-    )
+    left = start_as_the_server([programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", ""])
     while not (data / "postmaster.pid").exists():
         assert left.poll() is None
     with LocalPostgres(home, durable=False) as server:
@@ -334,8 +338,7 @@ async def test_a_stale_pid_file_that_names_a_living_process_is_no_obstacle(home:
     with LocalPostgres(home, durable=False):
         pid_file = (home / "postgres" / "data" / "postmaster.pid").read_text().split("\n")
     account = postgres_files.server_account()
-    drop = {"user": account.uid, "group": account.gid, "extra_groups": []} if ROOT else {}
-    with subprocess.Popen(["sleep", "60"], **drop) as other:
+    with start_as_the_server(["sleep", "60"]) as other:
         stale = home / "postgres" / "data" / "postmaster.pid"
         stale.write_text("\n".join([str(other.pid), *pid_file[1:]]))
         os.chown(stale, account.uid, account.gid)

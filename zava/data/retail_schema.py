@@ -65,7 +65,7 @@ _COLUMNS: Final[dict[str, dict[str, str]]] = {
         "product_id": "uuid",
         "quantity": "integer",
         "unit_price": "numeric",
-        "discount_percent": "numeric",
+        "discount_percent": "integer",
         "discount_amount": "numeric",
         "total_amount": "numeric",
     },

@@ -174,9 +174,9 @@ class LocalPostgres:
     def _run(self, *command: str | Path) -> subprocess.Popen[bytes]:
         """Start one of PostgreSQL's programs as the right user, tied to this process, its output in the log."""
         with open(os.open(self._log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as log:  # noqa: PTH123
+            account = (str(self._account.uid), str(self._account.gid))
             return subprocess.Popen(
-                [sys.executable, "-I", "-S", exec_server.__file__, str(os.getpid())]
-                + [str(self._account.uid), str(self._account.gid), *map(str, command)],
+                [sys.executable, "-I", "-S", exec_server.__file__, str(os.getpid()), *account, *map(str, command)],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -113,7 +113,12 @@ class McpEndpoint:
         )
         try:
             result = await serve_one(
-                self._server, exchange, call.method, call.params, connection=call.connection, lifespan_state={}
+                self._server,
+                exchange,
+                call.method,
+                call.params,
+                connection=call.connection(exchange),
+                lifespan_state={},
             )
             answer = {"jsonrpc": "2.0", "id": call.id, "result": result}
             if exchange.notifications and accepts(request.headers.get("accept", "*/*"), EVENT_STREAM):
@@ -142,7 +147,7 @@ def _error_data(problem: Exception, correlation_id: str) -> ErrorData:
 
 
 def _error(call: Call, error: ErrorData, correlation_id: str) -> HttpReply:
-    status = ERROR_CODE_HTTP_STATUS.get(error.code, 200) if call.modern else 200
+    status = ERROR_CODE_HTTP_STATUS.get(error.code, 200) if call.route is not None else 200
     return reply(status, _error_json(call.id, error), correlation_id)
 
 

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic_core import to_json
 
@@ -72,6 +73,7 @@ def reply(
     return HttpReply(status, body, headers)
 
 
+@lru_cache(maxsize=64)  # every client sends its one value at every call
 def accepts(accept: str, media_type: str) -> bool:
     """Whether an `Accept` header allows a media type; the most specific range decides (RFC 9110, section 12.5.1)."""
     weights: dict[str, bool] = {}

@@ -6,14 +6,16 @@ Specifications: MCP 2026-07-28 and 2025-11-25, "Transports"; JSON-RPC 2.0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
+from mcp.shared.dispatcher import Outbound
 from mcp.shared.inbound import (
     ERROR_CODE_HTTP_STATUS,
     InboundLadderRejection,
+    InboundModernRoute,
     classify_inbound_request,
     unsupported_protocol_version_rejection,
     validate_mcp_param_headers,
@@ -24,14 +26,9 @@ from mcp.types import (
     INVALID_REQUEST,
     PARSE_ERROR,
     ErrorData,
-    JSONRPCError,
-    JSONRPCNotification,
-    JSONRPCRequest,
-    JSONRPCResponse,
     RequestId,
 )
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
-from pydantic import ValidationError as InvalidModel
 
 from zava.protocol.http import JSON, accepts
 from zava.protocol.json_body import parse_json
@@ -84,14 +81,24 @@ class HttpRules:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One JSON-RPC request and what is known of the client that sent it."""
+    """One JSON-RPC request. `route` is what a 2026-07-28 request says of its client; None in the handshake era, where
+    that was said once, to whichever instance answered `initialize`."""
 
     id: RequestId
     method: str
     params: dict[str, Any] | None
-    connection: Connection
-    modern: bool = field(kw_only=True)
-    """Whether it belongs to 2026-07-28, whose errors have HTTP statuses of their own."""
+    version: str
+    route: InboundModernRoute | None
+
+    def connection(self, outbound: Outbound) -> Connection:
+        """The kernel's view of the client: one request long, and past any handshake."""
+        if self.route is not None:
+            return Connection.from_envelope(
+                self.version, self.route.client_info, self.route.client_capabilities, outbound=outbound
+            )
+        connection = Connection.for_loop(outbound, protocol_version_hint=self.version)
+        connection.initialized.set()
+        return connection
 
 
 class CallReader:
@@ -99,7 +106,7 @@ class CallReader:
 
     def __init__(self, server: Server[Any]) -> None:
         self._server = server
-        self._mirrored: dict[str, Mapping[str, Any] | None] = {}
+        self._mirroring: dict[str, Mapping[str, Any] | None] = {}
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Call | None:
         """The call a body holds, or None for what wants no answer: a notification, or an answer to a question of ours
@@ -112,42 +119,44 @@ class CallReader:
             RefusedRequest: with 400.
         """
         try:
-            message: object = parse_json(body)
+            message: Any = parse_json(body)
         except ValueError:
             raise _refused(400, "The body is not valid JSON", code=PARSE_ERROR) from None
-        if not isinstance(message, dict):
-            raise _refused(400, "The body must be one JSON-RPC message; batches are not served")
-        message = cast("dict[str, Any]", message)
         version = headers.get("mcp-protocol-version") or DEFAULT_NEGOTIATED_VERSION
         modern = version not in HANDSHAKE_PROTOCOL_VERSIONS
-        try:
-            if "id" not in message:
-                JSONRPCNotification.model_validate(message)
-                if modern and (rejection := unsupported_protocol_version_rejection(version)) is not None:
-                    raise RefusedRequest.by(rejection)
-                return None
-            if "method" not in message and not modern:
-                (JSONRPCError if "error" in message else JSONRPCResponse).model_validate(message)
-                return None
-            request = JSONRPCRequest.model_validate(message)
-        except InvalidModel:
-            raise _refused(400, "The body must be one JSON-RPC request or notification") from None
-        if not modern:
-            connection = Connection.from_envelope(version, None, None)
-            return Call(request.id, request.method, request.params, connection, modern=False)
-        route = classify_inbound_request(message, headers=headers)
-        if isinstance(route, InboundLadderRejection):
-            raise RefusedRequest.by(route, request.id)
-        if (mismatch := self._header_mismatch(request, headers)) is not None:
-            raise RefusedRequest.by(mismatch, request.id)
-        connection = Connection.from_envelope(route.protocol_version, route.client_info, route.client_capabilities)
-        return Call(request.id, request.method, request.params, connection, modern=True)
-
-    def _header_mismatch(self, request: JSONRPCRequest, headers: Mapping[str, str]) -> InboundLadderRejection | None:
-        """`Mcp-Param-*` headers must agree with the arguments they repeat (MCP 2026-07-28, "Transports")."""
-        if request.method != "tools/call" or request.params is None:
+        if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+            raise _refused(400, "The body must be one JSON-RPC 2.0 message; batches are not served")
+        message = cast("dict[str, Any]", message)
+        if "method" not in message and not modern and isinstance(message.get("result", message.get("error")), dict):
             return None
-        name, arguments = request.params.get("name"), request.params.get("arguments") or {}
+        method, params = message.get("method"), message.get("params")
+        if not isinstance(method, str) or not (params is None or isinstance(params, dict)):
+            raise _refused(400, "The body must be a JSON-RPC request or notification with named parameters")
+        if "id" not in message:
+            if modern and (rejection := unsupported_protocol_version_rejection(version)) is not None:
+                raise RefusedRequest.by(rejection)
+            return None
+        request_id = message["id"]
+        if not isinstance(request_id, str | int) or isinstance(request_id, bool):
+            raise _refused(400, "The id of a JSON-RPC request must be a string or an integer")
+        params = cast("dict[str, Any] | None", params)
+        if not modern:
+            return Call(request_id, method, params, version, None)
+        route = classify_inbound_request(message, headers=headers)
+        if not isinstance(route, InboundLadderRejection):
+            mismatch = self._header_mismatch(method, params, headers)
+            if mismatch is None:
+                return Call(request_id, method, params, version, route)
+            route = mismatch
+        raise RefusedRequest.by(route, request_id)
+
+    def _header_mismatch(
+        self, method: str, params: dict[str, Any] | None, headers: Mapping[str, str]
+    ) -> InboundLadderRejection | None:
+        """`Mcp-Param-*` headers must agree with the arguments they repeat (MCP 2026-07-28, "Transports")."""
+        if method != "tools/call" or params is None:
+            return None
+        name, arguments = params.get("name"), params.get("arguments") or {}
         if not isinstance(name, str) or not isinstance(arguments, dict):
             return None
         schema = self._mirroring_schema(name)
@@ -158,14 +167,14 @@ class CallReader:
     def _mirroring_schema(self, tool: str) -> Mapping[str, Any] | None:
         """The tool's input schema if it wants any argument repeated in a header. Walking a schema at each call would
         cost more than all other checks together, so the verdict is kept, for tools that exist."""
-        if tool in self._mirrored:
-            return self._mirrored[tool]
+        if tool in self._mirroring:
+            return self._mirroring[tool]
         lookup = self._server.get_tool_input_schema
         schema = lookup(tool) if lookup else None
         if schema is None:
             return None
-        self._mirrored[tool] = schema if x_mcp_header_map(schema) else None
-        return self._mirrored[tool]
+        self._mirroring[tool] = schema if x_mcp_header_map(schema) else None
+        return self._mirroring[tool]
 
 
 def _refused(

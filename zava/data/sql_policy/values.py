@@ -1,0 +1,61 @@
+"""What the walk knows of an expression's value: about how large it may be, and whether it can be a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final, NamedTuple
+
+
+class Shape(Enum):
+    """Members are told apart where `(x).f` or `unnest(x)` depends on it; see `Row` for rows with known columns."""
+
+    FIXED = "one value of a fixed small size: a number, date, interval, boolean or uuid"
+    PLAIN = "one value of any size that is no row: text, json, a range, a vector, an array of unknown origin"
+    ARRAY = "an array whose elements are no rows"
+    OPAQUE = "may be a row, or hold rows, of unknown columns"
+
+
+class Row(NamedTuple):
+    """A row of known columns. `named`: its type is the row type of a table, which stays known through subqueries."""
+
+    columns: Mapping[str, Value]
+    named: bool
+
+
+class Value(NamedTuple):
+    """`size` estimates the bytes the value may have; it is an upper bound for all that a query can build up."""
+
+    size: float
+    shape: Shape | Row
+
+
+FIXED_SIZE: Final = 16.0
+FIXED: Final = Value(FIXED_SIZE, Shape.FIXED)
+
+# A named column of a query or table, in the order of `SELECT *`.
+Column = tuple[str, Value]
+
+
+def one_of(values: list[Value]) -> Value:
+    """Any of the values: what CASE, COALESCE, GREATEST and polymorphic functions return."""
+    if not values:
+        return FIXED
+    return Value(max(value.size for value in values), common_shape(values))
+
+
+def common_shape(values: list[Value]) -> Shape | Row:
+    """The shape of something made of `values` that keeps their type."""
+    first = values[0].shape
+    if all(value.shape is first for value in values):
+        return Shape.OPAQUE if isinstance(first, Row) else first
+    shapes = {value.shape if isinstance(value.shape, Shape) else Shape.OPAQUE for value in values}
+    if Shape.OPAQUE in shapes:
+        return Shape.OPAQUE
+    return Shape.ARRAY if Shape.ARRAY in shapes else Shape.PLAIN
+
+
+def array_of(values: list[Value], size: float) -> Value:
+    """An array of `values`; of rows, no element's fields are known any more."""
+    opaque = any(isinstance(value.shape, Row) or value.shape is Shape.OPAQUE for value in values)
+    return Value(size, Shape.OPAQUE if opaque else Shape.ARRAY)
