@@ -30,6 +30,18 @@ async def protected_resource_metadata(req: func.HttpRequest) -> func.HttpRespons
     return _response(metadata_reply(zava.resource, req.route_params.get("path", ""), req.headers))
 
 
+@app.function_name("health_live")
+@app.route(route="health/live", methods=["GET"])
+async def health_live(req: func.HttpRequest) -> func.HttpResponse:
+    return _response(zava.health.live())
+
+
+@app.function_name("health_ready")
+@app.route(route="health/ready", methods=["GET"])
+async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
+    return _response(await zava.health.ready(req.headers))
+
+
 @app.function_name("refresh_embeddings")
 @app.timer_trigger(schedule="%EMBEDDING_REFRESH_SCHEDULE%", arg_name="timer", run_on_startup=False)
 async def refresh_embeddings(timer: func.TimerRequest) -> None:

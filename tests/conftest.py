@@ -19,7 +19,10 @@ from tests import network_guard
 from zava import bootstrap
 from zava.bootstrap import Application
 from zava.data.administration import AdministratorConnection
-from zava.data.tenant_context import TenantScope
+from zava.data.isolation_proof import IsolationProof
+from zava.data.pools import Pools
+from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
+from zava.data.tenant_transaction import TenantTransactions
 from zava.local import sample_data
 from zava.local.environment import Secrets, app_settings, create_database, prepare_schema, settings_of
 from zava.local.postgres import LocalPostgres
@@ -69,6 +72,11 @@ class Database:
 
     async def superuser(self) -> asyncpg.Connection:
         return await self.cluster.superuser(self.name).open()
+
+    def transactions(self, pools: Pools, signer: ContextSigner | None = None) -> TenantTransactions:
+        """What the app opens transactions with, or the same with another signer."""
+        key = SigningKey.parse(self.cluster.secrets.tenant_signing_key)
+        return TenantTransactions(pools, signer or ContextSigner(key), IsolationProof(pools, key))
 
 
 @pytest.fixture(scope="session")

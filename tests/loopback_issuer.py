@@ -1,4 +1,4 @@
-"""An issuer of tokens on 127.0.0.1 that behaves as Entra ID does: keys without `alg`, rotation, outages, slow answers."""
+"""An issuer on 127.0.0.1 that behaves as Entra ID does: keys without `alg`, rotation, outages, slow answers."""
 
 from __future__ import annotations
 

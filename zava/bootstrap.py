@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zava.data.embedding_store import EmbeddingStore
+from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.query_runner import QueryLimits, QueryRunner
 from zava.data.schema_catalogue import SchemaCatalogue
@@ -17,6 +18,7 @@ from zava.platform.settings import Settings
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
 from zava.protocol.authentication import Authentication, ProtectedResource
 from zava.protocol.endpoint import McpEndpoint, kernel_server
+from zava.protocol.health import Health
 from zava.protocol.server import build_server
 from zava.services.access import AccessRules
 from zava.services.calls_in_flight import CallsInFlight
@@ -31,14 +33,16 @@ class Application:
 
     endpoint: McpEndpoint
     resource: ProtectedResource
+    health: Health
     embedding_refresh: EmbeddingRefresh
     pools: Pools
 
 
 def build(settings: Settings) -> Application:
     pools = Pools(settings)
-    signer = ContextSigner(SigningKey.parse(settings.tenant_signing_key.get_secret_value()))
-    transactions = TenantTransactions(pools, signer)
+    signing_key = SigningKey.parse(settings.tenant_signing_key.get_secret_value())
+    proof = IsolationProof(pools, signing_key)
+    transactions = TenantTransactions(pools, ContextSigner(signing_key), proof)
     limits = QueryLimits(settings.query_max_rows, settings.query_max_bytes, settings.query_timeout_seconds)
     sales_queries = SalesQueries(
         QueryRunner(transactions, limits), CallsInFlight(settings.calls_in_flight_per_principal)
@@ -55,4 +59,5 @@ def build(settings: Settings) -> Application:
         request_timeout=settings.request_timeout_seconds,
         challenge=resource.www_authenticate,
     )
-    return Application(endpoint, resource, EmbeddingRefresh(EmbeddingStore(pools), HashingEmbedder()), pools)
+    health = Health(proof, authentication)
+    return Application(endpoint, resource, health, EmbeddingRefresh(EmbeddingStore(pools), HashingEmbedder()), pools)

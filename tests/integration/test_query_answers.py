@@ -9,7 +9,7 @@ import pytest
 
 from zava.bootstrap import Application
 from zava.data.query_runner import QueryLimits, QueryResult, QueryRunner
-from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
+from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import DatabaseError, MCPError, QueryError, QueryRefusedError, QueryTimeoutError
 
@@ -20,8 +20,7 @@ Run = Callable[..., object]
 
 @pytest.fixture(scope="module")
 def transactions(database: Database, application: Application) -> TenantTransactions:
-    key = SigningKey.parse(database.cluster.secrets.tenant_signing_key)
-    return TenantTransactions(application.pools, ContextSigner(key))
+    return database.transactions(application.pools)
 
 
 async def _run(

@@ -11,7 +11,6 @@ import pytest
 from zava.bootstrap import Application
 from zava.data.query_runner import QueryLimits, QueryRunner
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
-from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import IsolationError
 from zava.local.stores import STORES
 
@@ -28,8 +27,7 @@ _FIGURES = {
 
 @pytest.fixture(scope="module")
 def runner(database: Database, application: Application) -> QueryRunner:
-    signer = ContextSigner(SigningKey.parse(database.cluster.secrets.tenant_signing_key))
-    return QueryRunner(TenantTransactions(application.pools, signer), QueryLimits(1_000, 65_536, 10))
+    return QueryRunner(database.transactions(application.pools), QueryLimits(1_000, 65_536, 10))
 
 
 async def _figures(runner: QueryRunner, table: str, scope: TenantScope) -> tuple[object, ...]:
@@ -72,10 +70,10 @@ async def test_two_stores_see_the_rows_of_both(
 
 
 async def test_a_context_signed_with_another_key_is_an_error_and_not_an_empty_answer(
-    application: Application, scope: Callable[..., TenantScope]
+    database: Database, application: Application, scope: Callable[..., TenantScope]
 ) -> None:
     forged = QueryRunner(
-        TenantTransactions(application.pools, ContextSigner(SigningKey.generate("local1"))),
+        database.transactions(application.pools, ContextSigner(SigningKey.generate("local1"))),
         QueryLimits(1_000, 65_536, 10),
     )
     with pytest.raises(IsolationError):
@@ -88,7 +86,7 @@ async def test_a_clock_that_is_far_off_is_an_error_and_not_an_empty_answer(
     key = SigningKey.parse(database.cluster.secrets.tenant_signing_key)
     for offset in (-3_600, 3_600):
         skewed = ContextSigner(key, clock=lambda offset=offset: time.time() + offset)
-        runner = QueryRunner(TenantTransactions(application.pools, skewed), QueryLimits(1_000, 65_536, 10))
+        runner = QueryRunner(database.transactions(application.pools, skewed), QueryLimits(1_000, 65_536, 10))
         with pytest.raises(IsolationError):
             await runner.run("SELECT 1", scope("seattle"), deadline=time.monotonic() + 20)
 

@@ -1,4 +1,4 @@
-"""Tokens and headers, good and hostile, with the HTTP status each must get. A promise of the project: add, never remove.
+"""Tokens and headers, good and hostile, with the HTTP status each must get: add to them, never take one away.
 
 A case builds its request headers from a running issuer. 200 means admitted.
 """
@@ -46,7 +46,8 @@ def late(name: str, status: int, **offsets: int) -> Case:
 
     def headers(issuer: LoopbackIssuer) -> Headers:
         now = int(time.time())
-        return bearer(issuer.mint(**{claim: now + seconds for claim, seconds in offsets.items()}))
+        claims: dict[str, Any] = {claim: now + seconds for claim, seconds in offsets.items()}
+        return bearer(issuer.mint(**claims))
 
     return Case(name, status, headers)
 
@@ -71,7 +72,11 @@ def manager(name: str, status: int, header: str | None = None, **claims: Any) ->
 
 
 def _part(value: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+    return _encoded(json.dumps(value).encode())
+
+
+def _encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 def _unsigned(issuer: LoopbackIssuer, algorithm: str) -> str:
@@ -81,7 +86,7 @@ def _unsigned(issuer: LoopbackIssuer, algorithm: str) -> str:
 
 def _hmac(issuer: LoopbackIssuer, secret: bytes) -> str:
     signed = _unsigned(issuer, "HS256")
-    return f"{signed}.{base64.urlsafe_b64encode(hmac.digest(secret, signed.encode(), hashlib.sha256)).rstrip(b'=').decode()}"
+    return f"{signed}.{_encoded(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 
 def _public_pem(issuer: LoopbackIssuer) -> bytes:

@@ -35,7 +35,7 @@ def principal(
         permissions=frozenset(permissions.split()),
         allowed_stores=None if stores is None else frozenset(stores),
         allowed_regions=None if regions is None else frozenset(regions),
-        token_id="1",  # noqa: S106
+        token_id="1",
         issued_at=0,
         expires_at=1,
     )

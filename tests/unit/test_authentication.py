@@ -59,7 +59,7 @@ def test_the_scheme_may_be_in_any_case_and_followed_by_several_spaces(value: str
         ("Bearer t\u00f6ken", True),
     ],
 )
-def test_anything_but_one_bearer_token_is_refused(value: str | None, sent: bool) -> None:  # noqa: FBT001
+def test_anything_but_one_bearer_token_is_refused(value: str | None, sent: bool) -> None:
     with pytest.raises(AuthenticationError) as refusal:
         bearer_token({} if value is None else {"authorization": value})
     assert refusal.value.token_sent is sent

@@ -15,6 +15,7 @@ import jwt
 import pytest
 
 from tests.sample_directory import SampleDirectory, ids
+from zava.local import data_folder
 from zava.local.token_issuer import LocalIssuer, TokenIssuerError, main, write_whole
 from zava.platform.jwks import JwksCache
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
@@ -95,8 +96,9 @@ def test_only_the_public_half_is_published(data: Path) -> None:
 
 
 def test_first_starts_at_the_same_time_share_one_key(data: Path) -> None:
+    data_folder.mark(data)
     with ThreadPoolExecutor(4) as pool:
-        issuers = list(pool.map(lambda _: LocalIssuer(data), range(4)))
+        issuers = list(pool.map(LocalIssuer, [data] * 4))
     assert len({jwt.get_unverified_header(issuer.mint("super_admin"))["kid"] for issuer in issuers}) == 1
 
 
@@ -150,7 +152,8 @@ class TestCommand:
             ),
             (
                 ["--role", "store_manager", "--store", "seattle,paris"],
-                "There is no store 'paris': choose from seattle, bellevue, tacoma, spokane, everett, redmond, kirkland, online.",
+                "There is no store 'paris': choose from "
+                "seattle, bellevue, tacoma, spokane, everett, redmond, kirkland, online.",
             ),
             (["--role", "regional_manager"], "Name at least one region: puget-sound, eastern-washington, online."),
             (

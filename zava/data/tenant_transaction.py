@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, TenantScope
 from zava.errors import (
@@ -39,9 +41,10 @@ SELECT set_config('zava.tenant_context', $1, true),
 class TenantTransactions:
     """Opens tenant transactions on the reader's pool."""
 
-    def __init__(self, pools: Pools, signer: ContextSigner) -> None:
+    def __init__(self, pools: Pools, signer: ContextSigner, proof: IsolationProof) -> None:
         self._pools = pools
         self._signer = signer
+        self._proof = proof
 
     @asynccontextmanager
     async def open(
@@ -59,21 +62,11 @@ class TenantTransactions:
             DatabaseError: whatever else PostgreSQL said, by its SQLSTATE.
         """
         try:
-            async with (
-                asyncio.timeout_at(_on_loop_clock(deadline)),
-                self._pools.reader.connection() as connection,
-                connection.transaction(readonly=True),
-            ):
-                remaining = max(0.05, min(timeout_seconds, deadline - time.monotonic()))
-                verified = await connection.fetchval(
-                    _OPEN, self._signer.sign(scope), f"{int(remaining * 1000)}ms", column=5
-                )
-                if frozenset(verified or ()) != scope.store_ids:
-                    raise IsolationError(
-                        "The database did not confirm which stores this call may see, so nothing was read.",
-                        "Report this to the operator; trying again rarely helps.",
-                    )
-                yield connection
+            async with asyncio.timeout_at(_on_loop_clock(deadline)):
+                await self._proof.ensure()
+                async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
+                    await self._begin(connection, scope, max(0.05, min(timeout_seconds, deadline - time.monotonic())))
+                    yield connection
         except MCPError:
             raise
         except TimeoutError as problem:
@@ -86,6 +79,15 @@ class TenantTransactions:
             raise DatabaseUnavailableError(
                 "The connection to the database broke.", "Try the same call again in a few seconds."
             ) from problem
+
+    async def _begin(self, connection: PoolConnectionProxy, scope: TenantScope, statement_seconds: float) -> None:
+        limit = f"{int(statement_seconds * 1000)}ms"
+        verified: Iterable[UUID] | None = await connection.fetchval(_OPEN, self._signer.sign(scope), limit, column=5)
+        if frozenset(verified or ()) != scope.store_ids:
+            raise IsolationError(
+                "The database did not confirm which stores this call may see, so nothing was read.",
+                "Report this to the operator; trying again rarely helps.",
+            )
 
 
 def _translated(problem: asyncpg.PostgresError, timeout_seconds: float) -> DatabaseError:

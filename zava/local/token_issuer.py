@@ -58,7 +58,7 @@ class LocalIssuer:
         self._jwks = folder / "jwks.json"
         try:
             data_folder.mark(data)
-            data_folder.make_folder(folder, 0o755)
+            folder.mkdir(exist_ok=True)
             self._key = _private_key(folder / "private_key.pem")
             jwk = _public_jwk(self._key.public_key())
             self._key_id: str = jwk["kid"]

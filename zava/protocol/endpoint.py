@@ -1,6 +1,6 @@
 """The MCP endpoint: stateless streamable HTTP in both protocol eras, one request in, one reply out.
 
-It stands on the kernel of the `mcp` package (`serve_one`) and on nothing that would have to be started: no session,
+It stands on the kernel of the `mcp` package (`ServerRunner`) and on nothing that would have to be started: no session,
 task group or ASGI lifespan, so concurrent first requests have nothing to race for and any event loop will do.
 
 A request is refused as early as can be: origin, method, size, content type, accept, caller, JSON, era.
@@ -17,7 +17,7 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.lowlevel import Server
-from mcp.server.runner import serve_one
+from mcp.server.runner import ServerRunner
 from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS
 from mcp.shared.jsonrpc_dispatcher import handler_exception_to_error_data, progress_token_from_params
 from mcp.shared.message import ServerMessageMetadata
@@ -112,14 +112,11 @@ class McpEndpoint:
             progress_token=progress_token_from_params(call.params),
         )
         try:
-            result = await serve_one(
-                self._server,
-                exchange,
-                call.method,
-                call.params,
-                connection=call.connection(exchange),
-                lifespan_state={},
-            )
+            connection = call.connection(exchange)
+            # What the package's `serve_one` does, without its second timer around clean-up, which costs 7 % of a call.
+            async with connection.exit_stack:
+                kernel = ServerRunner(self._server, connection, lifespan_state={})
+                result = await kernel.on_request(exchange, call.method, call.params)
             answer = {"jsonrpc": "2.0", "id": call.id, "result": result}
             if exchange.notifications and accepts(request.headers.get("accept", "*/*"), EVENT_STREAM):
                 stream = event_stream(*exchange.notifications, answer)

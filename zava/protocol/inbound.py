@@ -91,11 +91,13 @@ class Call:
     route: InboundModernRoute | None
 
     def connection(self, outbound: Outbound) -> Connection:
-        """The kernel's view of the client: one request long, and past any handshake."""
+        """The kernel's view of the client: one request long, and past any handshake.
+
+        Args:
+            outbound: takes what the server says unasked. Since 2026-07-28 only a subscription may be told such things.
+        """
         if self.route is not None:
-            return Connection.from_envelope(
-                self.version, self.route.client_info, self.route.client_capabilities, outbound=outbound
-            )
+            return Connection.from_envelope(self.version, self.route.client_info, self.route.client_capabilities)
         connection = Connection.for_loop(outbound, protocol_version_hint=self.version)
         connection.initialized.set()
         return connection
@@ -122,7 +124,7 @@ class CallReader:
             message: Any = parse_json(body)
         except ValueError:
             raise _refused(400, "The body is not valid JSON", code=PARSE_ERROR) from None
-        version = headers.get("mcp-protocol-version") or DEFAULT_NEGOTIATED_VERSION
+        version = headers.get("mcp-protocol-version", DEFAULT_NEGOTIATED_VERSION)
         modern = version not in HANDSHAKE_PROTOCOL_VERSIONS
         if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
             raise _refused(400, "The body must be one JSON-RPC 2.0 message; batches are not served")

@@ -55,9 +55,7 @@ def _load() -> ctypes.PyDLL:
     package = importlib.util.find_spec("postgast")
     if package is None or package.origin is None:
         raise ImportError("postgast is not installed")
-    library = ctypes.PyDLL(
-        str(Path(package.origin).with_name(_LIBRARY_NAMES.get(platform.system(), "libpg_query.so")))
-    )
+    library = ctypes.PyDLL(str(Path(package.origin).with_name(_LIBRARY_NAMES.get(platform.system(), "libpg_query.so"))))
     for name, result in (("parse", _ParseResult), ("fingerprint", _FingerprintResult)):
         call, free = getattr(library, f"pg_query_{name}"), getattr(library, f"pg_query_free_{name}_result")
         call.argtypes, call.restype = (ctypes.c_char_p,), result

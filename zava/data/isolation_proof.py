@@ -1,0 +1,147 @@
+"""Proof, on the database as it is, that tenants are kept apart; while it fails, no tenant data is served.
+
+Every check is asked as the reader login, with nothing but what that login may see. A failed check has a name, which the
+log and the readiness report repeat; neither holds anything secret. `docs/security.md` says what each one stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from zava.data.pools import Pools
+from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
+from zava.errors import DatabaseUnavailableError, IsolationError, error_of_sqlstate
+
+_log = logging.getLogger(__name__)
+
+_PROVED_SECONDS = 300.0
+_FAILED_SECONDS = 5.0
+
+# One column a check; true means it holds. Written against the catalogue, so that a table added later is checked too.
+_CHECKS = """
+WITH me AS (SELECT * FROM pg_roles WHERE rolname = current_user),
+ours AS (
+    SELECT c.*, EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'store_id'
+                        AND NOT a.attisdropped) AS is_tenants
+    FROM pg_class AS c WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+)
+SELECT
+    (SELECT NOT (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication) FROM me)
+        AND current_user = session_user AS login_is_plain,
+    NOT EXISTS (SELECT FROM pg_auth_members AS m, me WHERE m.member = me.oid) AS login_is_member_of_nothing,
+    NOT EXISTS (SELECT FROM pg_class AS c, me WHERE c.relowner = me.oid)
+        AND NOT EXISTS (SELECT FROM pg_proc AS p, me WHERE p.proowner = me.oid)
+        AND NOT EXISTS (SELECT FROM pg_namespace AS n, me WHERE n.nspowner = me.oid)
+        AND NOT EXISTS (SELECT FROM pg_database AS d, me WHERE d.datdba = me.oid) AS login_owns_nothing,
+    NOT has_database_privilege(current_database(), 'CREATE') AND NOT has_database_privilege(current_database(), 'TEMP')
+        AND NOT EXISTS (SELECT FROM pg_namespace WHERE has_schema_privilege(oid, 'CREATE'))
+        AND NOT EXISTS (
+            SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+              AND (has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+                   OR has_any_column_privilege(c.oid, 'INSERT, UPDATE, REFERENCES'))) AS login_only_reads,
+    NOT EXISTS (
+        SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'retail') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+          AND has_any_column_privilege(c.oid, 'SELECT')) AS login_reads_only_retail,
+    (SELECT count(*) >= 5 AND bool_and(relkind IN ('r', 'p') AND relrowsecurity AND relforcerowsecurity)
+       FROM ours WHERE is_tenants) AS row_security_is_forced,
+    -- A view runs with its owner's rights, and a table without store_id must be one of those that all may read.
+    (SELECT bool_and(relkind IN ('r', 'p') AND (is_tenants OR relname IN
+             ('categories', 'product_types', 'products', 'product_description_embeddings')))
+       FROM ours WHERE has_any_column_privilege(oid, 'SELECT')) AS every_readable_table_is_known,
+    (SELECT bool_and((SELECT count(*) FROM pg_policy AS p WHERE p.polrelid = ours.oid) = 1
+                     AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = ours.oid AND p.polcmd = 'r'
+                         AND pg_get_expr(p.polqual, p.polrelid)
+                             = '(store_id = ANY (( SELECT guard.current_store_ids() AS current_store_ids)::uuid[]))'))
+       FROM ours WHERE is_tenants) AS policies_are_ours,
+    (SELECT prosecdef AND NOT r.rolcanlogin AND NOT r.rolsuper AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql')
+       FROM pg_proc JOIN pg_roles AS r ON r.oid = proowner WHERE pg_proc.oid = 'guard.current_store_ids()'::regprocedure)
+        AS guard_is_locked_up,
+    NOT EXISTS (
+        SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE p.prosecdef AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+          AND p.oid <> 'guard.current_store_ids()'::regprocedure AND has_function_privilege(p.oid, 'EXECUTE')
+          AND has_schema_privilege(n.oid, 'USAGE')) AS no_other_function_lends_rights
+"""
+
+_SET_CONTEXT = "SELECT set_config('zava.tenant_context', $1, true), guard.current_store_ids() AS verified"
+_TENANT_ROWS = """
+SELECT EXISTS (SELECT FROM retail.stores) OR EXISTS (SELECT FROM retail.customers) OR EXISTS (SELECT FROM retail.inventory)
+    OR EXISTS (SELECT FROM retail.orders) OR EXISTS (SELECT FROM retail.order_items)
+"""
+
+
+class IsolationProof:
+    """Runs the checks, remembers what they said, and lets tenant data through only while they hold.
+
+    Args:
+        signing_key: the app's own; a context signed with it must be confirmed, one signed with any other must not.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, pools: Pools, signing_key: SigningKey, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pools = pools
+        self._signing_key = signing_key
+        self._clock = clock
+        self._failed: tuple[str, ...] | None = None
+        self._fresh_until = float("-inf")
+        self._running: asyncio.Task[tuple[str, ...]] | None = None
+
+    async def ensure(self) -> None:
+        """Return when isolation is proved; a proof holds for five minutes, a failure for five seconds.
+
+        Raises:
+            IsolationError: a check failed; the log says which.
+            DatabaseUnavailableError: the database could not be asked.
+        """
+        failed = self._failed if self._failed is not None and self._clock() < self._fresh_until else await self.run()
+        if failed:
+            raise IsolationError(
+                "The database did not prove that tenants are kept apart, so no data is served.",
+                "The operator finds the failed check in the log; trying again rarely helps.",
+            )
+
+    async def run(self) -> tuple[str, ...]:
+        """Check now and return the names of what failed. Concurrent callers share one run."""
+        running = self._running
+        if running is None or running.done() or running.get_loop() is not asyncio.get_running_loop():
+            running = self._running = asyncio.ensure_future(self._check())
+        return await asyncio.shield(running)
+
+    async def _check(self) -> tuple[str, ...]:
+        try:
+            async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
+                row = await connection.fetchrow(_CHECKS)
+                failed = [name for name, holds in row.items() if holds is not True] if row else ["checks_can_be_made"]
+                failed += await self._failed_contexts(connection)
+        except asyncpg.PostgresError as problem:
+            error = error_of_sqlstate(problem.sqlstate or "", "")
+            if isinstance(error, DatabaseUnavailableError):
+                raise error from problem
+            failed = ["checks_can_be_made"]  # the guard's function is missing, or may not be called
+        self._failed = tuple(failed)
+        self._fresh_until = self._clock() + (_FAILED_SECONDS if failed else _PROVED_SECONDS)
+        if failed:
+            _log.critical("isolation is not proved, tenant data is not served; failed checks: %s", ", ".join(failed))
+        return self._failed
+
+    async def _failed_contexts(self, connection: PoolConnectionProxy) -> list[str]:
+        failed: list[str] = []
+        nobody = TenantScope(frozenset({uuid4()}), "0" * 64)
+        if await connection.fetchval(_TENANT_ROWS):
+            failed.append("without_context_no_row_is_seen")
+        own = await connection.fetchval(_SET_CONTEXT, ContextSigner(self._signing_key).sign(nobody), column=1)
+        if frozenset(own or ()) != nobody.store_ids:
+            failed.append("own_context_is_confirmed")
+        stranger = ContextSigner(SigningKey.generate(self._signing_key.key_id)).sign(nobody)
+        if await connection.fetchval(_SET_CONTEXT, stranger, column=1) or await connection.fetchval(_TENANT_ROWS):
+            failed.append("forged_context_sees_nothing")
+        return failed
