@@ -15,6 +15,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+os.environ.setdefault("TQDM_DISABLE", "1")  # read by tqdm when it is imported, so it stands before our own imports
+
 from tests import network_guard
 from zava import bootstrap
 from zava.bootstrap import Application
@@ -31,7 +33,6 @@ from zava.local.token_issuer import LocalIssuer
 from zava.platform.settings import Settings
 
 network_guard.install()
-os.environ.setdefault("TQDM_DISABLE", "1")
 
 _TEMPLATE = "zava_template"
 

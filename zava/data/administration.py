@@ -1,4 +1,4 @@
-"""What an administrator does to a database before and beside the migrations: roles, their limits, and signing keys.
+"""What an administrator does to a database before and beside the migrations: roles and their limits.
 
 Needs no superuser: on Azure there is none. `CREATE EXTENSION vector` aside (allowed there, done by the superuser on a
 laptop), a login with CREATEROLE that owns the database is enough.
@@ -6,11 +6,10 @@ laptop), a login with CREATEROLE that owns the database is enough.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import asyncpg
-
-from zava.data.tenant_context import SigningKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +21,28 @@ class AdministratorConnection:
     database: str
     user: str
     password: str = field(repr=False)
+    sslmode: str = "disable"
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> AdministratorConnection:
+        """From the app's own settings and POSTGRES_ADMIN_USER, POSTGRES_ADMIN_PASSWORD. Raises KeyError."""
+        return cls(
+            environment["POSTGRES_HOST"],
+            int(environment.get("POSTGRES_PORT", "5432")),
+            environment.get("POSTGRES_DATABASE", "zava"),
+            environment["POSTGRES_ADMIN_USER"],
+            environment["POSTGRES_ADMIN_PASSWORD"],
+            environment.get("POSTGRES_SSLMODE", "verify-full"),
+        )
 
     async def open(self) -> asyncpg.Connection:
         return await asyncpg.connect(
-            host=self.host, port=self.port, database=self.database, user=self.user, password=self.password
+            host=self.host,
+            port=self.port,
+            database=self.database,
+            user=self.user,
+            password=self.password,
+            ssl=False if self.sslmode == "disable" else self.sslmode,
         )
 
 
@@ -90,24 +107,6 @@ async def prepare_roles(
             await connection.execute("CREATE SCHEMA IF NOT EXISTS retail AUTHORIZATION zava_owner")
             await connection.execute("CREATE SCHEMA IF NOT EXISTS zava AUTHORIZATION zava_owner")
             await connection.execute("CREATE SCHEMA IF NOT EXISTS guard AUTHORIZATION zava_guard")
-    finally:
-        await connection.close()
-
-
-async def install_signing_key(administrator: AdministratorConnection, key: SigningKey) -> None:
-    """Let the database verify contexts signed with `key`. Safe to run again; other keys stay valid."""
-    inner_pad, outer_pad = key.pads()
-    connection = await administrator.open()
-    try:
-        async with connection.transaction():
-            await connection.execute("SET LOCAL ROLE zava_guard")
-            await connection.execute(
-                """INSERT INTO guard.context_key (key_id, inner_pad, outer_pad) VALUES ($1, $2, $3)
-                   ON CONFLICT (key_id) DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad""",
-                key.key_id,
-                inner_pad,
-                outer_pad,
-            )
     finally:
         await connection.close()
 

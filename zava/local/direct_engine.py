@@ -16,7 +16,16 @@ from typing import Any
 import azure.functions as func
 from azure.functions import meta
 
-from zava.local.functions_engine import MODULE, FunctionAppError, HttpAnswer, HttpCall, Trigger, answer_of, http_datum, trigger_of
+from zava.local.functions_engine import (
+    MODULE,
+    DevHostError,
+    HttpAnswer,
+    HttpCall,
+    Trigger,
+    answer_of,
+    http_datum,
+    trigger_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +53,12 @@ class DirectEngine:
         module = importlib.import_module(MODULE)
         apps = {id(value): value for value in vars(module).values() if isinstance(value, func.FunctionRegister)}
         if len(apps) != 1:
-            raise FunctionAppError(f"{MODULE}.py must hold exactly one function app, and it holds {len(apps)}.")
+            raise DevHostError(f"{MODULE}.py must hold exactly one function app, and it holds {len(apps)}.")
         self._folder = str(app_folder)
-        functions = next(iter(apps.values())).get_functions()
-        self._functions = {function.get_function_name(): function.get_user_function() for function in functions}
+        functions = {str(item.get_function_name()): item for item in next(iter(apps.values())).get_functions()}
+        self._functions = {name: item.get_user_function() for name, item in functions.items()}
         return [
-            trigger_of(function.get_function_name(), [json.loads(raw) for raw in function.get_raw_bindings()])
-            for function in functions
+            trigger_of(name, [json.loads(raw) for raw in item.get_raw_bindings()]) for name, item in functions.items()
         ]
 
     async def http(self, trigger: Trigger, call: HttpCall, invocation: str) -> HttpAnswer:

@@ -16,8 +16,9 @@ import asyncpg
 from tqdm import tqdm
 
 from zava import bootstrap
-from zava.data.administration import AdministratorConnection, install_signing_key, prepare_roles
+from zava.data.administration import AdministratorConnection, prepare_roles
 from zava.data.migrate import migrate
+from zava.data.signing_keys import SigningKeys
 from zava.data.tenant_context import SigningKey
 from zava.local import sample_data
 from zava.local.postgres import LocalPostgres
@@ -115,7 +116,7 @@ async def prepare_schema(administrator: AdministratorConnection, own: Secrets) -
     """Roles, migrations and the signing key, as the deployment does them."""
     await prepare_roles(administrator, reader_password=own.reader_password, app_password=own.app_password)
     await migrate(administrator)
-    await install_signing_key(administrator, SigningKey.parse(own.tenant_signing_key))
+    await SigningKeys(administrator).install(SigningKey.parse(own.tenant_signing_key))
 
 
 async def _prepare(server: LocalPostgres, own: Secrets, settings: Settings, scale: float) -> None:

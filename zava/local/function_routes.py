@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from zava.local.functions_engine import DevHostError
+
 _PARAMETER = re.compile(r"\{(?P<rest>\*{0,2})(?P<name>\w+)(?P<constraints>(?::[^{}:?]+)*)(?P<optional>\?)?\}")
 _CONSTRAINTS = {
     "int": r"-?\d{1,10}",
@@ -15,10 +17,6 @@ _CONSTRAINTS = {
     "alpha": r"[A-Za-z]*",
 }
 _LENGTH = re.compile(r"(?P<bound>min|max)length\((?P<number>\d+)\)")
-
-
-class RouteError(Exception):
-    """A route template is malformed or uses what the development host does not know; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ def route_of(function: str, template: str, methods: Sequence[str]) -> Route:
     """Read a route template, its prefix included: literals, `{x}`, `{x?}`, `{*x}`, `{x:int}`. Letter case is ignored.
 
     Raises:
-        RouteError: see there.
+        DevHostError: the template is malformed or uses what this host does not know.
     """
     pattern, constraints = "", list[tuple[str, re.Pattern[str]]]()
     segments = [segment for segment in template.removeprefix("~").split("/") if segment]
@@ -52,12 +50,14 @@ def route_of(function: str, template: str, methods: Sequence[str]) -> Route:
         parameter = _PARAMETER.fullmatch(segment)
         if parameter is None:
             if re.search(r"[{}*?]", segment):
-                raise RouteError(f"The route {template!r} of {function} has a part that is not supported: {segment!r}.")
+                raise DevHostError(
+                    f"The route {template!r} of {function} has a part that is not supported: {segment!r}."
+                )
             pattern += "/" + re.escape(segment)
             continue
         name, open_ended = parameter["name"], bool(parameter["rest"] or parameter["optional"])
         if open_ended and number < len(segments) - 1:
-            raise RouteError(f"The route {template!r} of {function} has {segment!r} before its end.")
+            raise DevHostError(f"The route {template!r} of {function} has {segment!r} before its end.")
         value = f"(?P<{name}>{'.*' if parameter['rest'] else '[^/]+'})"
         pattern += f"(?:/{value})?" if open_ended else f"/{value}"
         for constraint in parameter["constraints"].split(":")[1:]:
@@ -76,7 +76,7 @@ def _rule(function: str, template: str, constraint: str) -> re.Pattern[str]:
         return re.compile(f".{{{low or 0},{high}}}", re.DOTALL)
     if constraint in _CONSTRAINTS:
         return re.compile(_CONSTRAINTS[constraint])
-    raise RouteError(f"The route {template!r} of {function} has a constraint that is not supported: {constraint!r}.")
+    raise DevHostError(f"The route {template!r} of {function} has a constraint that is not supported: {constraint!r}.")
 
 
 @dataclass(frozen=True, slots=True)

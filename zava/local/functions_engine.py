@@ -18,8 +18,8 @@ from typing import Any, Protocol
 MODULE = "function_app"
 
 
-class FunctionAppError(Exception):
-    """The app cannot be loaded by an engine; the message is one sentence."""
+class DevHostError(Exception):
+    """The development host cannot start; the message is one sentence that says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +94,18 @@ def trigger_of(function: str, bindings: list[dict[str, Any]]) -> Trigger:
     """The trigger among a function's bindings.
 
     Raises:
-        FunctionAppError: it is of a kind that this host does not run.
+        DevHostError: it is of a kind that this host does not run.
     """
     for binding in bindings:
         if binding["type"] in {"httpTrigger", "timerTrigger"}:
             return Trigger(function, binding["type"], binding["name"], binding)
     kinds = ", ".join(binding["type"] for binding in bindings)
-    raise FunctionAppError(f"The development host runs HTTP and timer functions only, and {function} has {kinds}.")
+    raise DevHostError(f"The development host runs HTTP and timer functions only, and {function} has {kinds}.")
 
 
 def http_datum(datum: Any, call: HttpCall) -> Any:
     """The call in the form the library decodes; `datum` is the engine's `Datum` class."""
+
     def strings(values: Mapping[str, str]) -> dict[str, Any]:
         return {name: datum(value, "string") for name, value in values.items()}
 

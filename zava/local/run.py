@@ -11,10 +11,16 @@ import socket
 import sys
 from pathlib import Path
 
+import asyncpg
+
+from zava.local import dev_host
 from zava.local.data_folder import DataFolderError
 from zava.local.environment import prepared
+from zava.local.functions_engine import DevHostError
 from zava.local.postgres import LocalPostgresError
+from zava.local.sample_data import SampleSize
 from zava.local.token_issuer import LocalIssuer, TokenIssuerError, write_whole
+from zava.platform.settings import SettingsError
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _ROLES = (
@@ -33,10 +39,12 @@ def main(arguments: list[str]) -> int:
     try:
         with prepared(data, scale=options.scale) as environment:
             os.environ.update(environment)
-            _print_how_to_connect(data, options.port)
-            _serve(options.port)
-    except (LocalPostgresError, TokenIssuerError, DataFolderError) as problem:
+            asyncio.run(_serve(data, options.port))
+    except (LocalPostgresError, TokenIssuerError, DataFolderError, DevHostError, SettingsError) as problem:
         print(problem, file=sys.stderr)
+        return 1
+    except asyncpg.DiskFullError:
+        print(f"The disk that holds {data} is full: free about 1 GB and start again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -48,9 +56,18 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=7071, help="port of the endpoint on 127.0.0.1 (default 7071)")
     parser.add_argument("--data", type=Path, default=Path(".local"), help="folder for database and keys")
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="size of the sample data, 0.01 to 10 (first start only)"
+        "--scale", type=_scale, default=1.0, help="size of the sample data, 0.01 to 10 (first start only)"
     )
     return parser.parse_args(arguments)
+
+
+def _scale(text: str) -> float:
+    scale = float(text)
+    try:
+        SampleSize.of_scale(scale)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+    return scale
 
 
 def _port_problem(port: int) -> str | None:
@@ -68,19 +85,16 @@ def _port_problem(port: int) -> str | None:
     return None
 
 
-def _serve(port: int) -> None:
-    from zava.local import dev_host  # after the settings are in place
-
-    logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
-    print(dev_host.NOTICE, flush=True)
-    asyncio.run(dev_host.serve(dev_host.build(_PROJECT), port=port))
-
-
-def _print_how_to_connect(data: Path, port: int) -> None:
-    url = f"http://127.0.0.1:{port}/mcp"
+async def _serve(data: Path, port: int) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)-7s %(name)s: %(message)s")
     issuer = LocalIssuer(data)
     tokens = {name: issuer.mint(role, stores=stores, regions=regions) for name, role, stores, regions in _ROLES}
-    print(f"\nZava answers at {url}\n")
+    await dev_host.serve(dev_host.build(_PROJECT), port=port, ready=lambda port: _print_how_to_connect(tokens, port))
+
+
+def _print_how_to_connect(tokens: dict[str, str], port: int) -> None:
+    url = f"http://127.0.0.1:{port}/mcp"
+    print(f"\n{dev_host.NOTICE}\n\nZava answers at {url}\n")
     for name, token in tokens.items():
         print(f"Token for {name} (12 hours):\n{token}\n")
     print(

@@ -10,7 +10,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from zava.local.functions_engine import FunctionAppError, HttpAnswer, HttpCall, Trigger, answer_of, http_datum, trigger_of
+from zava.local.functions_engine import (
+    DevHostError,
+    HttpAnswer,
+    HttpCall,
+    Trigger,
+    answer_of,
+    http_datum,
+    trigger_of,
+)
 
 
 class _Messages:
@@ -40,9 +48,9 @@ class RuntimeEngine:
         )
         started = await runtime.worker_init_request(start)
         if started.result.status != 1:
-            raise FunctionAppError(f"Microsoft's runtime refuses the app: {started.result.exception.message}.")
+            raise DevHostError(f"Microsoft's runtime refuses the app: {started.result.exception.message}.")
         if "HttpUri" in started.capabilities:
-            raise FunctionAppError("The development host knows no HTTP streaming (azurefunctions-extensions-http-*).")
+            raise DevHostError("The development host knows no HTTP streaming (azurefunctions-extensions-http-*).")
         indexed = (await runtime.functions_metadata_request(start)).function_metadata_results or ()
         self._ids = {function.name: function.function_id for function in indexed}
         return [trigger_of(item.name, [json.loads(raw) for raw in item.raw_bindings]) for item in indexed]

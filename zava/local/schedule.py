@@ -11,12 +11,10 @@ from typing import Protocol
 
 from croniter import CroniterBadDateError, croniter
 
+from zava.local.functions_engine import DevHostError
+
 _MONTHS = "January February March April May June July August September October November December".split()
 _DAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split()
-
-
-class ScheduleError(Exception):
-    """The schedule is not one the Functions host accepts; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,31 +76,31 @@ class Schedule:
         """Read a timer trigger's schedule, `%NAME%` standing for the setting NAME.
 
         Raises:
-            ScheduleError: a setting is missing, the expression is malformed, or its moment never comes.
+            DevHostError: a setting is missing, the expression is malformed, or its moment never comes.
         """
 
         def setting(match: re.Match[str]) -> str:
             if match[1] not in settings:
-                raise ScheduleError(f"The schedule {text} names the setting {match[1]}, which is not set.")
+                raise DevHostError(f"The schedule {text} names the setting {match[1]}, which is not set.")
             return settings[match[1]]
 
         resolved = re.sub("%([^%]+)%", setting, text).strip()
         parts = resolved.split()
         if ":" in resolved:
-            raise ScheduleError(f"The schedule {resolved!r} is a time span, which only App Service plans accept.")
+            raise DevHostError(f"The schedule {resolved!r} is a time span, which only App Service plans accept.")
         if len(parts) not in {5, 6}:
-            raise ScheduleError(f"The schedule {resolved!r} has {len(parts)} fields instead of six (seconds first).")
+            raise DevHostError(f"The schedule {resolved!r} has {len(parts)} fields instead of six (seconds first).")
         numbers: list[str] = []
         for field, part in zip(_FIELDS, parts if len(parts) == 6 else ["0", *parts], strict=True):
             try:
                 numbers.append(field.expand(part))
             except ValueError:
-                raise ScheduleError(f"The schedule {resolved!r} has no valid {field.name}: {part!r}.") from None
+                raise DevHostError(f"The schedule {resolved!r} has no valid {field.name}: {part!r}.") from None
         schedule = cls(resolved, " ".join(numbers))
         try:
             schedule.after(dt.datetime.now(dt.UTC))
         except CroniterBadDateError:
-            raise ScheduleError(f"The moment of the schedule {resolved!r} never comes.") from None
+            raise DevHostError(f"The moment of the schedule {resolved!r} never comes.") from None
         return schedule
 
     def after(self, moment: dt.datetime) -> dt.datetime:
@@ -125,7 +123,7 @@ class WallClock:
 
     async def sleep_until(self, moment: dt.datetime) -> None:
         # In short steps: the loop's own clock stands still while a laptop sleeps.
-        while (left := (moment - self.now()).total_seconds()) > 0:
+        while (left := (moment - self.now()).total_seconds()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(left, 30))
 
 

@@ -11,18 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from zava.data.retail_schema import RETAIL_SCHEMA, RETAIL_TABLES
+from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.values import FIXED, Column, Row, Shape, Value
 
 
 class Source:
     """One entry of FROM under the name by which it is qualified.
 
-    `schema` is set where `schema.name.column` works: on a table without an alias. `named_row` says that the whole row
-    has the row type of a table and the table's column names. `certain` is false for a function whose columns depend on
-    an argument's type that is not known: its columns may then only be named without qualification.
+    `schema` is set where `schema.name.column` works: on a table without an alias. `whole` is what the bare name stands
+    for, if it is not an anonymous row of the columns: the row type of a table, or the very value that a function
+    returns. `qualified` are the columns that `name.column` surely finds: fewer than `columns` for a function whose
+    columns depend on an argument's type that is not known.
     """
 
-    __slots__ = ("certain", "columns", "name", "named_row", "order", "schema")
+    __slots__ = ("columns", "name", "order", "qualified", "schema", "whole")
 
     def __init__(
         self,
@@ -31,29 +33,29 @@ class Source:
         *,
         columns: Mapping[str, Value] | None = None,
         schema: str | None = None,
-        named_row: bool = False,
-        certain: bool = True,
+        whole: Value | None = None,
+        qualified: Mapping[str, Value] | None = None,
     ) -> None:
         self.name = name
         self.order = order
         self.columns = by_name(order) if columns is None else columns
         self.schema = schema
-        self.named_row = named_row
-        self.certain = certain
+        self.whole = whole
+        self.qualified = self.columns if qualified is None else qualified
 
     def row(self) -> Value:
-        """The whole row."""
-        return Value(sum(value.size + 8 for _, value in self.order), Row(self.columns, self.named_row))
+        """What the bare name stands for."""
+        return self.whole or row_of(self.order, self.columns, named=False)
 
 
 class Scope:
     """The names of one query level (`sources` for qualified ones, `columns` for bare ones) inside those of `outer`.
 
     `rows` estimates how many rows the level has; a set-returning function among the results multiplies it by
-    `expansion`; `aggregated` tells that an aggregate makes one row of them.
+    `expansion`; `aggregated` tells that an aggregate makes one row of them. `targets` is the select list.
     """
 
-    __slots__ = ("aggregated", "columns", "expansion", "outer", "rows", "sources")
+    __slots__ = ("aggregated", "columns", "expansion", "outer", "rows", "sources", "targets")
 
     def __init__(
         self, sources: Iterable[Source], columns: Iterable[Column], outer: Scope | None, rows: float = 1.0
@@ -64,6 +66,7 @@ class Scope:
         self.rows = rows
         self.expansion = 1.0
         self.aggregated = False
+        self.targets: list[Node] = []
 
     def levels(self) -> Iterator[Scope]:
         level: Scope | None = self
@@ -92,6 +95,14 @@ class Scope:
     def names(self) -> list[str]:
         """Every bare name that would be found, inner levels first."""
         return list(dict.fromkeys(name for level in self.levels() for name in level.columns))
+
+    def result_names(self) -> list[str]:
+        """The names that AS gives to results of this level."""
+        return [target["ResTarget"].get("name", "") for target in self.targets]
+
+
+def row_of(order: list[Column], columns: Mapping[str, Value], *, named: bool) -> Value:
+    return Value(sum(value.size + 8 for _, value in order), Row(columns, named))
 
 
 def by_name(columns: Iterable[Column]) -> dict[str, Value]:
@@ -127,7 +138,8 @@ def _table(name: str, types: Mapping[str, str]) -> Source:
         )
         for column, kind in types.items()
     ]
-    return Source(name, order, schema=RETAIL_SCHEMA, named_row=True)
+    columns = by_name(order)
+    return Source(name, order, columns=columns, schema=RETAIL_SCHEMA, whole=row_of(order, columns, named=True))
 
 
 TABLES: Final[Mapping[str, Source]] = {name: _table(name, types) for name, types in RETAIL_TABLES.items()}

@@ -1,0 +1,113 @@
+"""Rotating the signing key: both keys work between `add` and `retire`, and the old one ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from zava.data.isolation_proof import IsolationProof
+from zava.data.pools import Pools
+from zava.data.signing_keys import SigningKeys
+from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
+from zava.data.tenant_transaction import TenantTransactions
+from zava.errors import IsolationError
+from zava.local.stores import STORES
+
+from tests.conftest import Database
+
+SCOPE = TenantScope(frozenset({STORES[0].store_id}), "ab" * 32)
+
+
+def _command(database: Database, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    administrator = database.administrator
+    environment = (
+        os.environ
+        | database.environment
+        | {
+            "POSTGRES_ADMIN_USER": administrator.user,
+            "POSTGRES_ADMIN_PASSWORD": administrator.password,
+        }
+        | changes
+    )
+    return subprocess.run(
+        [sys.executable, "-m", "zava.data.rotate_key", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def _orders_with(key: SigningKey, pools: Pools) -> int:
+    transactions = TenantTransactions(pools, ContextSigner(key), IsolationProof(pools, key))
+    async with transactions.open(SCOPE, timeout_seconds=5, deadline=time.monotonic() + 5) as connection:
+        return await connection.fetchval("SELECT count(*) FROM retail.orders")
+
+
+async def test_a_rotation_has_no_moment_in_which_calls_fail_and_ends_the_old_key(fresh_database: Database) -> None:
+    pools = Pools(fresh_database.settings)
+    old = SigningKey.parse(fresh_database.cluster.secrets.tenant_signing_key)
+    try:
+        expected = await _orders_with(old, pools)
+        added = _command(fresh_database, "add")
+        assert (added.returncode, added.stderr) == (0, "")
+        new = SigningKey.parse(added.stdout.strip())
+        assert [await _orders_with(key, pools) for key in (old, new)] == [expected, expected]
+        assert _command(fresh_database, "list").stdout.splitlines() == [
+            f"{old.key_id}  accepted without end",
+            f"{new.key_id}  accepted without end",
+        ]
+        third = _command(fresh_database, "add")
+        assert (third.returncode, third.stdout) == (1, "")
+        assert "two keys are accepted already; retire the old one first" in third.stderr
+
+        retired = _command(fresh_database, "retire", old.key_id, "--minutes", "0")
+        assert retired.returncode == 0, retired.stderr
+        assert await _orders_with(new, pools) == expected
+        with pytest.raises(IsolationError):
+            await _orders_with(old, pools)
+        assert [key_id for key_id, _ in await SigningKeys(fresh_database.administrator).keys()] == [new.key_id]
+    finally:
+        await pools.close()
+
+
+async def test_an_old_key_is_accepted_until_its_moment_comes(fresh_database: Database) -> None:
+    pools = Pools(fresh_database.settings)
+    old = SigningKey.parse(fresh_database.cluster.secrets.tenant_signing_key)
+    keys = SigningKeys(fresh_database.administrator)
+    try:
+        await keys.add(SigningKey.generate("next"))
+        await keys.retire(old.key_id, 10)
+        assert await _orders_with(old, pools) > 0
+    finally:
+        await pools.close()
+
+
+async def test_the_last_key_cannot_be_retired(fresh_database: Database) -> None:
+    old = SigningKey.parse(fresh_database.cluster.secrets.tenant_signing_key)
+    result = _command(fresh_database, "retire", old.key_id)
+    assert result.returncode == 1
+    assert "the only key that stays; add another one first" in result.stderr
+
+
+async def test_a_key_that_is_not_there_cannot_be_retired(fresh_database: Database) -> None:
+    result = _command(fresh_database, "retire", "nosuch")
+    assert result.returncode == 1
+    assert "there is no key nosuch" in result.stderr
+
+
+async def test_a_missing_administrator_is_said_by_its_setting(fresh_database: Database) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("POSTGRES")}
+    result = subprocess.run(
+        [sys.executable, "-m", "zava.data.rotate_key", "list"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "Set POSTGRES_HOST" in result.stderr

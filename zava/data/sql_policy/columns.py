@@ -1,0 +1,99 @@
+"""Column references: each must find a column that is known, or it would be a call of a function of that name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from zava.data.retail_schema import RETAIL_SCHEMA
+from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.refusals import refused_column
+from zava.data.sql_policy.scope import Scope, Source
+from zava.data.sql_policy.values import Row, Shape, Value
+from zava.data.sql_policy.verdict import Refusal
+from zava.data.sql_policy.vocabulary import SYSTEM_COLUMNS
+
+_ALIAS_REASON: Final = (
+    "A result alias works only in GROUP BY and ORDER BY, on its own; elsewhere repeat the expression. "
+)
+
+
+def resolve_column(parts: list[str], scope: Scope) -> Value:
+    """The value that `parts`, the names between the dots, refer to: a column, or the whole row of a source.
+
+    Raises:
+        Refusal: `column` or `system_column`.
+    """
+    name = parts[-1]
+    refuse_system_column(name)
+    if len(parts) == 1:
+        value = scope.column(name)
+        if value is not None:
+            return value
+        source = scope.source(name)
+        if source is None:
+            raise refused_column(name, name, scope.names(), _ALIAS_REASON if name in scope.result_names() else "")
+        return source.row()
+    source = resolve_source(parts[:-1], scope)
+    value = source.qualified.get(name)
+    if value is None:
+        raise refused_column(".".join(parts), name, list(source.qualified), f"{parts[-2]} has no such column. ")
+    return value
+
+
+def resolve_source(parts: list[str], scope: Scope) -> Source:
+    """The source that qualifies a column: `alias` or `retail.table`.
+
+    Raises:
+        Refusal: `column` or `system_column`.
+    """
+    for part in parts:
+        refuse_system_column(part)
+    source: Source | None = None
+    if len(parts) == 1:
+        source = scope.source(parts[0])
+    elif len(parts) == 2 and parts[0] == RETAIL_SCHEMA:
+        source = scope.source(parts[1], RETAIL_SCHEMA)
+    if source is None:
+        known = [source.name for level in scope.levels() for source in level.sources if source.name]
+        raise Refusal(
+            "column",
+            ".".join(parts),
+            f"Qualify columns with a table or alias of this FROM clause: {', '.join(known[:30]) or 'it has none'}.",
+        )
+    return source
+
+
+def select_field(row: Value, name: str) -> Value:
+    """The value of `(row).name`.
+
+    Raises:
+        Refusal: `field` when the row's columns are not known for certain, or have no such name.
+    """
+    refuse_system_column(name)
+    known = list(row.shape.columns) if isinstance(row.shape, Row) else []
+    if name not in known:
+        raise Refusal(
+            "field",
+            f"(...).{name}",
+            "Name the column of a table or subquery in FROM instead of a field of a value"
+            + (f": this row has {', '.join(known[:60])}." if known else "."),
+        )
+    return row.shape.columns[name] if isinstance(row.shape, Row) else row
+
+
+def result_value(value: Value) -> Value:
+    """The value as a column of a query's result: only the row type of a table stays known from outside."""
+    if isinstance(value.shape, Row) and not value.shape.named:
+        return Value(value.size, Shape.OPAQUE)
+    return value
+
+
+def refuse_system_column(name: str) -> None:
+    if name in SYSTEM_COLUMNS:
+        raise Refusal("system_column", name, "Use the columns of the table; rows are identified by their key columns.")
+
+
+def column_parts(fields: list[Node]) -> tuple[list[str], bool]:
+    """The names of a ColumnRef, and whether it ends in `*`."""
+    star = "A_Star" in fields[-1]
+    return [field["String"]["sval"] for field in (fields[:-1] if star else fields)], star

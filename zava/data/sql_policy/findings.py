@@ -1,0 +1,17 @@
+"""What the walk has met so far; it becomes the `SqlAnalysis`."""
+
+from __future__ import annotations
+
+
+class Findings:
+    """Names collected on the way; `volatile` as soon as the answer may change by itself."""
+
+    __slots__ = ("cast_targets", "ctes", "functions", "operators", "relations", "volatile")
+
+    def __init__(self) -> None:
+        self.relations: set[str] = set()
+        self.functions: set[str] = set()
+        self.operators: set[str] = set()
+        self.ctes: set[str] = set()
+        self.cast_targets: set[str] = set()
+        self.volatile = False

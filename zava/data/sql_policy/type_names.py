@@ -1,0 +1,87 @@
+"""Checks of the names that are not columns, functions or relations: types, operators, collations."""
+
+from __future__ import annotations
+
+from zava.data.sql_policy.findings import Findings
+from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.limits import MAX_LITERAL_SIZE
+from zava.data.sql_policy.literals import literal_number
+from zava.data.sql_policy.nodes import check_fields, strings
+from zava.data.sql_policy.refusals import did_you_mean
+from zava.data.sql_policy.values import Shape
+from zava.data.sql_policy.verdict import Refusal
+from zava.data.sql_policy.vocabulary import (
+    COLLATIONS,
+    EXTENSION_SCHEMA,
+    FIXED_TYPES,
+    OPERATORS,
+    PADDED_TYPES,
+    TYPES,
+    VECTOR_OPERATORS,
+)
+
+_EXTENSION_TYPES = frozenset({"vector", "halfvec", "sparsevec"})
+
+
+def check_type(node: Node, findings: Findings) -> Shape:
+    """Refuse a type that is not on the list; the shape that values of the type have.
+
+    Raises:
+        Refusal: `type`, `reg_type`, `oid_type`, `size_argument` or `unknown_syntax`.
+    """
+    check_fields("TypeName", node)
+    *schema, name = strings(node["names"])
+    known = name in TYPES and (schema in ([], ["pg_catalog"]) or (schema == [EXTENSION_SCHEMA] and name in _EXTENSION_TYPES))
+    if not known:
+        raise _refused_type(".".join([*schema, name]), name)
+    lengths = [literal_number(modifier) for modifier in node.get("typmods", ())]
+    if None in lengths:
+        raise Refusal("type", name, "Write the length or precision of a type as literal integers.")
+    if name in PADDED_TYPES and max((length or 0 for length in lengths), default=0) > MAX_LITERAL_SIZE:
+        raise Refusal("size_argument", name, f"Use text, or a length of at most {MAX_LITERAL_SIZE}.")
+    findings.cast_targets.add(name)
+    if "arrayBounds" in node:
+        return Shape.ARRAY
+    return Shape.FIXED if name in FIXED_TYPES else Shape.PLAIN
+
+
+def _refused_type(piece: str, name: str) -> Refusal:
+    if name.startswith("reg"):
+        return Refusal(
+            "reg_type",
+            piece,
+            "Leave the cast out: to_tsvector('english', ...) needs none, and get_multiple_table_schemas shows tables.",
+        )
+    if name in ("oid", "xid", "xid8", "cid", "tid", "pg_lsn"):
+        return Refusal("oid_type", piece, "Cast to integer or text: the database's internal identifiers are not available.")
+    if name == "xml":
+        return Refusal("xml", piece, "Build JSON instead, for example with jsonb_build_object() or json_agg().")
+    return Refusal("type", piece, f"Use a built-in type such as text, numeric, date or jsonb{did_you_mean(name, TYPES)}.")
+
+
+def check_operator(names: list[Node], findings: Findings) -> str:
+    """Refuse an operator that is not on the list or is named in a schema that is not PostgreSQL's own.
+
+    Raises:
+        Refusal: `operator`.
+    """
+    *schema, name = strings(names)
+    known = name in OPERATORS and (
+        schema in ([], ["pg_catalog"]) or (schema == [EXTENSION_SCHEMA] and name in VECTOR_OPERATORS)
+    )
+    if not known:
+        raise Refusal("operator", ".".join([*schema, name]), "Use a standard operator, without OPERATOR(schema.name).")
+    findings.operators.add(name)
+    return name
+
+
+def check_collation(node: Node) -> None:
+    """Refuse a collation that is not on the list; `node` is a CollateClause.
+
+    Raises:
+        Refusal: `collation`.
+    """
+    check_fields("CollateClause", node)
+    *schema, name = strings(node["collname"])
+    if schema not in ([], ["pg_catalog"]) or name not in COLLATIONS:
+        raise Refusal("collation", ".".join([*schema, name]), 'Leave COLLATE out, or use COLLATE "C".')
