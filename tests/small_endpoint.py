@@ -1,4 +1,4 @@
-"""The real MCP endpoint in front of a few small tools, and the requests that tests send to it, without HTTP or database."""
+"""The real MCP endpoint in front of a few small tools, and the requests that tests send it; no sockets, no database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP status of every request that cannot become an MCP call, and which fault is named first when there are two."""
+"""The HTTP status of every request that cannot become an MCP call; of two faults, which one is named."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.small_endpoint import (
     MAX_BODY,
+    MODERN,
     ORIGIN,
     HttpRequest,
     document,
@@ -34,6 +35,8 @@ from zava.services.access import InsufficientScopeError
 
 GOOD = handshake("tools/call", tool("add", a=1, b=2))
 NO_JSON = GOOD.but(body=b"{")
+MODERN_ANSWER = post({"jsonrpc": "2.0", "id": 1, "result": {}}).but(mcp_protocol_version=MODERN)
+MODERN_NOTIFICATION = post({"jsonrpc": "2.0", "method": "notifications/cancelled"}).but(mcp_protocol_version=MODERN)
 
 
 def padded(size: int) -> bytes:
@@ -99,11 +102,11 @@ REFUSED = [
     (400, "an id that is true", post({"jsonrpc": "2.0", "id": True, "method": "ping"})),
     (400, "an id that is a fraction", post({"jsonrpc": "2.0", "id": 1.5, "method": "ping"})),
     (400, "an id that is a list", post({"jsonrpc": "2.0", "id": [], "method": "ping"})),
-    (400, "a posted answer since 2026-07-28", post({"jsonrpc": "2.0", "id": 1, "result": {}}).but(mcp_protocol_version="2026-07-28")),
+    (400, "a posted answer since 2026-07-28", MODERN_ANSWER),
     (400, "an empty version header", GOOD.but(mcp_protocol_version="")),
     (400, "the version header twice, folded", GOOD.but(mcp_protocol_version="2025-11-25, 2025-11-25")),
     (400, "a version nobody has heard of", modern("tools/list", version="1900-01-01")),
-]  # fmt: skip
+]
 
 # What is JSON to most parsers, or nearly so. Each stands for bytes that two readers could take for different things.
 NOT_QUITE_JSON = [
@@ -155,10 +158,10 @@ NO_ANSWER = [
     ("initialized", post({"jsonrpc": "2.0", "method": "notifications/initialized"})),
     ("cancelled", post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})),
     ("a notification nobody knows", post({"jsonrpc": "2.0", "method": "notifications/weather"})),
-    ("one of 2026-07-28", post({"jsonrpc": "2.0", "method": "notifications/cancelled"}).but(mcp_protocol_version="2026-07-28")),
+    ("one of 2026-07-28", MODERN_NOTIFICATION),
     ("an answer", post({"jsonrpc": "2.0", "id": 7, "result": {}})),
     ("an error", post({"jsonrpc": "2.0", "id": 7, "error": {"code": -1, "message": "no"}})),
-]  # fmt: skip
+]
 
 TWO_FAULTS = [
     (403, "origin before method", GOOD.but(origin="null", method="GET")),

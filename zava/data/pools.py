@@ -18,6 +18,7 @@ from pgvector.asyncpg import register_vector
 from zava.errors import DatabaseUnavailableError
 from zava.platform.settings import Settings
 
+_APPLICATION_NAME = "zava-mcp-server"
 _CONNECT_SECONDS = 5.0
 _IDLE_SECONDS = 60.0
 
@@ -86,6 +87,7 @@ class LazyPool:
             timeout=_CONNECT_SECONDS,
             # A cached statement shows one tenant's SQL to the next and breaks behind a pooler.
             statement_cache_size=0,
+            server_settings={"application_name": _APPLICATION_NAME},
             init=_prepare_connection,
         )
 

@@ -50,9 +50,7 @@ def route_of(function: str, template: str, methods: Sequence[str]) -> Route:
         parameter = _PARAMETER.fullmatch(segment)
         if parameter is None:
             if re.search(r"[{}*?]", segment):
-                raise DevHostError(
-                    f"The route {template!r} of {function} has a part that is not supported: {segment!r}."
-                )
+                raise DevHostError(f"The route {template!r} of {function} has an unsupported part: {segment!r}.")
             pattern += "/" + re.escape(segment)
             continue
         name, open_ended = parameter["name"], bool(parameter["rest"] or parameter["optional"])
@@ -76,7 +74,7 @@ def _rule(function: str, template: str, constraint: str) -> re.Pattern[str]:
         return re.compile(f".{{{low or 0},{high}}}", re.DOTALL)
     if constraint in _CONSTRAINTS:
         return re.compile(_CONSTRAINTS[constraint])
-    raise DevHostError(f"The route {template!r} of {function} has a constraint that is not supported: {constraint!r}.")
+    raise DevHostError(f"The route {template!r} of {function} has an unsupported constraint: {constraint!r}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, request_response
 
 from zava.local.function_routes import Router, route_of
-from zava.local.functions_engine import Engine, HttpAnswer, HttpCall, Trigger, fresh_import
+from zava.local.functions_engine import DevHostError, Engine, HttpAnswer, HttpCall, Trigger, fresh_import
 from zava.local.schedule import Schedule, WallClock, follow
 
 _NEVER = "0001-01-01T00:00:00+00:00"
@@ -50,11 +50,11 @@ class FunctionsHost:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncGenerator[None]:
         with fresh_import(self._app_dir):
-            schedules = self._index(await self._engine.load(self._app_dir))
-            if self._timers:
-                for name, schedule in schedules.items():
-                    self._start(self._follow(self._timer[name], schedule))
             try:
+                schedules = self._index(await self._engine.load(self._app_dir))
+                if self._timers:
+                    for name, schedule in schedules.items():
+                        self._start(self._follow(self._timer[name], schedule))
                 yield
             finally:
                 for task in self._running:
@@ -63,8 +63,7 @@ class FunctionsHost:
                 self._engine.close()
 
     def _index(self, triggers: list[Trigger]) -> dict[str, Schedule]:
-        host = json.loads((self._app_dir / "host.json").read_text("utf-8"))
-        prefix = host.get("extensions", {}).get("http", {}).get("routePrefix", "api")
+        prefix = self._route_prefix()
         routes, schedules = [], dict[str, Schedule]()
         for trigger in triggers:
             if trigger.kind == "timerTrigger":
@@ -79,6 +78,13 @@ class FunctionsHost:
                 _log.info("%s: [%s] /%s", trigger.function, ",".join(methods) or "all", template.strip("/"))
         self._router = Router.of(routes)
         return schedules
+
+    def _route_prefix(self) -> str:
+        try:
+            host: Any = json.loads((self._app_dir / "host.json").read_text("utf-8"))
+        except (OSError, ValueError) as problem:
+            raise DevHostError(f"host.json cannot be read: {problem}.") from problem
+        return host.get("extensions", {}).get("http", {}).get("routePrefix", "api")
 
     async def _answer(self, request: Request) -> Response:
         found = self._router.find(request.method, request.scope["path"])
@@ -146,12 +152,13 @@ async def _call(request: Request, parameters: dict[str, str]) -> HttpCall:
             values[name] = f"{values[name]},{value}" if name in values else value
         return values
 
-    path, query = request.scope["raw_path"].decode("latin-1"), request.url.query
+    scope, headers = request.scope, joined(request.headers.items())
+    path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     query_values = joined(request.query_params.multi_items())
     return HttpCall(
         method=request.method,
-        url=f"{request.url.scheme}://{request.url.netloc}{path}{'?' if query else ''}{query}",
-        headers=joined(request.headers.items()),
+        url=f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}{path}{'?' if query else ''}{query}",
+        headers=headers,
         query={name: value for name, value in query_values.items() if value},  # an empty value does not cross
         parameters=parameters,
         body=await request.body(),

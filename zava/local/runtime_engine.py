@@ -25,7 +25,7 @@ class _Messages:
     """Stands in for the worker's protobuf module: `_Messages().Anything(a=1)` is an object with an attribute `a`."""
 
     def __getattr__(self, name: str) -> type[SimpleNamespace]:
-        constants = {"Failure": 0, "Success": 1, "out": 1, "inout": 2}
+        constants = {"Failure": 0, "Success": 1, "undefined": 0, "out": 1, "inout": 2}
         message = type(name, (SimpleNamespace,), constants)
         setattr(self, name, message)  # one class a name: the runtime compares them
         return message
@@ -35,23 +35,23 @@ class RuntimeEngine:
     """Indexing, annotation checks and conversions are the runtime's; calls take the entry its next worker takes."""
 
     def __init__(self) -> None:
+        self._runtime: Any = importlib.import_module("azure_functions_runtime")
         self._ids: dict[str, str] = {}
 
     async def load(self, app_folder: Path) -> list[Trigger]:
-        runtime: Any = importlib.import_module("azure_functions_runtime")
-        runtime.start_threadpool_executor()
+        self._runtime.start_threadpool_executor()
         start = SimpleNamespace(
             properties={"protos": _Messages(), "host": "127.0.0.1"},
             request=SimpleNamespace(
                 worker_init_request=SimpleNamespace(capabilities={}, function_app_directory=os.fspath(app_folder))
             ),
         )
-        started = await runtime.worker_init_request(start)
+        started = await self._runtime.worker_init_request(start)
         if started.result.status != 1:
             raise DevHostError(f"Microsoft's runtime refuses the app: {started.result.exception.message}.")
         if "HttpUri" in started.capabilities:
             raise DevHostError("The development host knows no HTTP streaming (azurefunctions-extensions-http-*).")
-        indexed = (await runtime.functions_metadata_request(start)).function_metadata_results or ()
+        indexed = (await self._runtime.functions_metadata_request(start)).function_metadata_results or ()
         self._ids = {function.name: function.function_id for function in indexed}
         return [trigger_of(item.name, [json.loads(raw) for raw in item.raw_bindings]) for item in indexed]
 
@@ -62,8 +62,7 @@ class RuntimeEngine:
         await self._call(trigger, self._datum()(json.dumps(info), "json"), invocation)
 
     def close(self) -> None:
-        runtime: Any = importlib.import_module("azure_functions_runtime")
-        runtime.stop_threadpool_executor()
+        self._runtime.stop_threadpool_executor()
 
     def _datum(self) -> Any:
         return importlib.import_module("azure_functions_runtime.bindings.datumdef").Datum

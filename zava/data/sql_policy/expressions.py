@@ -1,25 +1,23 @@
 """The walk through expressions: every operator, function, type and column named in one is checked where it stands.
 
-`QueryWalk` in `queries.py` completes this class with what only queries have: it is one walk, in layers.
+`QueryWalk` in `queries.py` completes this class with what only queries have; it is one walk, in layers.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
-from zava.data.sql_policy.columns import column_parts, resolve_column, resolve_source, result_value, select_field
+from zava.data.sql_policy.columns import column_parts, resolve_column, resolve_source, select_field
+from zava.data.sql_policy.digits import arithmetic, cast_value, text_size
 from zava.data.sql_policy.findings import Findings
-from zava.data.sql_policy.functions import AGGREGATES, FUNCTIONS, SET_RETURNING, VOLATILE, Result
 from zava.data.sql_policy.grammar import Node
-from zava.data.sql_policy.limits import MAX_DEPTH, MAX_WIDTH
-from zava.data.sql_policy.nodes import check_fields, only_node, strings
-from zava.data.sql_policy.refusals import refused_function
+from zava.data.sql_policy.limits import MAX_DEPTH
+from zava.data.sql_policy.nodes import check_fields, only_node
 from zava.data.sql_policy.scope import Scope
-from zava.data.sql_policy.sizes import SIZE_MAKERS, bounded, call_value, literal_size, set_rows
+from zava.data.sql_policy.sizes import bounded
 from zava.data.sql_policy.type_names import check_collation, check_operator, check_type
-from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Column, Row, Shape, Value, array_of, common_shape, one_of
+from zava.data.sql_policy.values import FIXED, Column, Shape, Value, array_of, common_shape, one_of
 from zava.data.sql_policy.verdict import Refusal
 from zava.data.sql_policy.vocabulary import GROWING_OPERATORS
 
@@ -30,7 +28,6 @@ _OPERATOR_KINDS: Final = frozenset(
     "AEXPR_SIMILAR".split()
 )
 _RANGE_KINDS: Final = frozenset("AEXPR_BETWEEN AEXPR_NOT_BETWEEN AEXPR_BETWEEN_SYM AEXPR_NOT_BETWEEN_SYM".split())
-_SUBLINK_KINDS: Final = frozenset("EXISTS_SUBLINK ALL_SUBLINK ANY_SUBLINK EXPR_SUBLINK ARRAY_SUBLINK".split())
 _CLOCKS: Final = frozenset(
     "SVFOP_CURRENT_DATE SVFOP_CURRENT_TIME SVFOP_CURRENT_TIME_N SVFOP_CURRENT_TIMESTAMP SVFOP_CURRENT_TIMESTAMP_N "
     "SVFOP_LOCALTIME SVFOP_LOCALTIME_N SVFOP_LOCALTIMESTAMP SVFOP_LOCALTIMESTAMP_N".split()
@@ -45,4 +42,207 @@ class QueryResult(NamedTuple):
 
 
 def unknown(what: str) -> Refusal:
+    """The refusal of a construct that the walk does not know."""
     return Refusal("unknown_syntax", what, "Write the query without this construct.")
+
+
+Visit = Callable[[Any, Node, Scope], Value]
+
+
+class ExpressionWalk:
+    """Visits expressions; `expression` is the way in."""
+
+    def __init__(self) -> None:
+        self.findings = Findings()
+        self.subquery_columns: dict[int, str] = {}
+        self.depth = 0
+
+    # How a node of each kind is visited; the layers above add theirs.
+    visits: ClassVar[dict[str, Visit]]
+
+    def enter(self) -> None:
+        """Go one level deeper; whoever returns normally takes it back."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Refusal("too_deep", "nesting", "Split the query into CTEs: it is nested too deeply.")
+
+    def expression(self, node: Node, scope: Scope) -> Value:
+        kind, body = only_node(node)
+        visit = self.visits.get(kind)
+        if visit is None:
+            raise _refused_node(kind, body)
+        check_fields(kind, body)
+        self.enter()
+        value = visit(self, body, scope)
+        self.depth -= 1
+        return value
+
+    def expressions(self, nodes: Iterable[Node], scope: Scope) -> list[Value]:
+        return [self.expression(node, scope) for node in nodes]
+
+    def optional(self, node: Node | None, scope: Scope) -> None:
+        """Visit an expression of which only its being allowed matters."""
+        if node is not None:
+            self.expression(node, scope)
+
+    def constant(self, body: Node, _scope: Scope) -> Value:
+        if "sval" in body:
+            text: str = body["sval"].get("sval", "")
+            if len(text) < 40 and any(word in text.lower() for word in _MOVING_WORDS):
+                self.findings.volatile = True
+            return Value(text_size(text), Shape.PLAIN)
+        if "fval" in body:
+            return Value(text_size(body["fval"]["fval"]), Shape.FIXED)
+        if "bsval" in body:
+            return Value(float(len(body["bsval"]["bsval"])), Shape.PLAIN)
+        return Value(0.0, Shape.PLAIN) if "isnull" in body else FIXED
+
+    def column(self, body: Node, scope: Scope) -> Value:
+        parts, star = column_parts(body["fields"])
+        if not star:
+            return resolve_column(parts, scope)
+        if not parts:  # ROW(*)
+            return Value(sum(value.size for value in scope.columns.values()), Shape.OPAQUE)
+        return resolve_source(parts, scope).row()
+
+    def operation(self, body: Node, scope: Scope) -> Value:
+        # A chain such as a || b || c is nested to the left: going down it in a loop keeps the stack flat.
+        chain = [body]
+        while "A_Expr" in body.get("lexpr", ()) and body["kind"] == "AEXPR_OP":
+            body = body["lexpr"]["A_Expr"]
+            check_fields("A_Expr", body)
+            chain.append(body)
+        value = self.expression(body["lexpr"], scope) if "lexpr" in body else FIXED
+        for step in reversed(chain):
+            value = self.operator(step, value, scope)
+        return value
+
+    def operator(self, body: Node, left: Value, scope: Scope) -> Value:
+        if body["kind"] in _RANGE_KINDS:
+            self.expressions(body["rexpr"]["List"]["items"], scope)
+            return FIXED
+        if body["kind"] not in _OPERATOR_KINDS:
+            raise unknown(body["kind"])
+        name = check_operator(body["name"], self.findings)
+        operand: Node = body["rexpr"]
+        if "List" in operand:
+            self.expressions(operand["List"]["items"], scope)
+            return FIXED
+        right = self.expression(operand, scope)
+        if body["kind"] != "AEXPR_OP":
+            return one_of([left]) if body["kind"] == "AEXPR_NULLIF" else FIXED
+        if name == "||":
+            return bounded(left.size + right.size, common_shape([left, right]), name)
+        if name not in GROWING_OPERATORS:
+            return FIXED
+        value = arithmetic(name, left, right, operand)
+        fixed = left.shape is Shape.FIXED and right.shape is Shape.FIXED
+        return value if value.shape is Shape.FIXED and fixed else Value(value.size, Shape.PLAIN)
+
+    def indirection(self, body: Node, scope: Scope) -> Value:
+        value = self.expression(body["arg"], scope)
+        for step in body["indirection"]:
+            kind, fields = only_node(step)
+            match kind:
+                case "String":
+                    value = select_field(value, fields["sval"])
+                case "A_Indices":
+                    check_fields(kind, fields)
+                    self.optional(fields.get("lidx"), scope)
+                    self.optional(fields.get("uidx"), scope)
+                    value = _element(value, is_slice="is_slice" in fields)
+                case _:  # (x).* is expanded by the select list; elsewhere PostgreSQL has no use for it
+                    raise unknown(kind)
+        return value
+
+    def type_cast(self, body: Node, scope: Scope) -> Value:
+        value = self.expression(body["arg"], scope)
+        name, target = check_type(body["typeName"], self.findings)
+        return cast_value(body["arg"], value, name, target)
+
+    def collate(self, body: Node, scope: Scope) -> Value:
+        check_collation(body)
+        return self.expression(body["arg"], scope)
+
+    def condition(self, body: Node, scope: Scope) -> Value:
+        """AND, OR, NOT, IS NULL, IS TRUE, GROUPING(): whatever is inside, the result is small."""
+        self.expressions(body["args"] if "args" in body else [body["arg"]], scope)
+        return FIXED
+
+    def alternatives(self, body: Node, scope: Scope) -> Value:
+        return one_of(self.expressions(body["args"], scope))
+
+    def case(self, body: Node, scope: Scope) -> Value:
+        self.optional(body.get("arg"), scope)
+        results: list[Value] = []
+        for branch in body["args"]:
+            when: Node = branch["CaseWhen"]
+            check_fields("CaseWhen", when)
+            self.expression(when["expr"], scope)
+            results.append(self.expression(when["result"], scope))
+        if "defresult" in body:
+            results.append(self.expression(body["defresult"], scope))
+        return one_of(results)
+
+    def array(self, body: Node, scope: Scope) -> Value:
+        values = self.expressions(body.get("elements", ()), scope)
+        size = sum(value.size for value in values) + 16 * len(values)
+        return bounded(size, array_of(values, size).shape, "ARRAY")
+
+    def row(self, body: Node, scope: Scope) -> Value:
+        size = sum(value.size for value in self.expressions(body.get("args", ()), scope))
+        return bounded(size, Shape.OPAQUE, "ROW")
+
+    def clock(self, body: Node, _scope: Scope) -> Value:
+        if body["op"] not in _CLOCKS:
+            raise _refused_node("SQLValueFunction", body)
+        self.findings.volatile = True
+        return FIXED
+
+    def named_argument(self, body: Node, scope: Scope) -> Value:
+        return self.expression(body["arg"], scope)
+
+
+ExpressionWalk.visits = {
+    "A_ArrayExpr": ExpressionWalk.array,
+    "A_Const": ExpressionWalk.constant,
+    "A_Expr": ExpressionWalk.operation,
+    "A_Indirection": ExpressionWalk.indirection,
+    "BoolExpr": ExpressionWalk.condition,
+    "BooleanTest": ExpressionWalk.condition,
+    "CaseExpr": ExpressionWalk.case,
+    "CoalesceExpr": ExpressionWalk.alternatives,
+    "CollateClause": ExpressionWalk.collate,
+    "ColumnRef": ExpressionWalk.column,
+    "GroupingFunc": ExpressionWalk.condition,
+    "MinMaxExpr": ExpressionWalk.alternatives,
+    "NamedArgExpr": ExpressionWalk.named_argument,
+    "NullTest": ExpressionWalk.condition,
+    "RowExpr": ExpressionWalk.row,
+    "SQLValueFunction": ExpressionWalk.clock,
+    "TypeCast": ExpressionWalk.type_cast,
+}
+_NODE_RULES: Final[Mapping[str, tuple[str, str]]] = {
+    "ParamRef": ("parameter", "Write the value itself as a literal instead of a placeholder."),
+    "XmlExpr": ("xml", "Build JSON instead, for example with jsonb_build_object() or json_agg()."),
+    "XmlSerialize": ("xml", "Build JSON instead, for example with jsonb_build_object() or json_agg()."),
+    "SQLValueFunction": (
+        "session_information",
+        "Leave it out: the server and the session are not part of the sales data.",
+    ),
+    "SetToDefault": ("unknown_syntax", "Write a value or NULL instead of DEFAULT."),
+    "CurrentOfExpr": ("cursor", "Write the condition itself: there are no cursors."),
+}
+
+
+def _refused_node(kind: str, body: Node) -> Refusal:
+    rule, hint = _NODE_RULES.get(kind, ("unknown_syntax", "Write the query without this construct."))
+    piece = f"${body['number']}" if kind == "ParamRef" and "number" in body else str(body.get("op", kind))
+    return Refusal(rule, piece.removeprefix("SVFOP_"), hint)
+
+
+def _element(value: Value, *, is_slice: bool) -> Value:
+    """An element, or a slice, of an array; a key of a jsonb value."""
+    if is_slice or not isinstance(value.shape, Shape):
+        return one_of([value])
+    return Value(value.size, Shape.OPAQUE if value.shape is Shape.OPAQUE else Shape.PLAIN)

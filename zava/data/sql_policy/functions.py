@@ -63,10 +63,10 @@ _NAMES: Final[dict[Result, str]] = {
         upper lower initcap btrim ltrim rtrim left right substr substring overlay replace translate reverse concat
         concat_ws split_part chr md5 sha224 sha256 sha384 sha512 to_char to_hex to_bin to_oct regexp_replace
         regexp_substr string_to_table regexp_split_to_table array_to_string normalize repeat lpad rpad format unistr
-        casefold to_ascii like_escape similar_to_escape text varchar bpchar bytea uuid set_bit set_byte decode
-        convert_from convert_to array_dims
+        casefold to_ascii like_escape similar_to_escape text varchar bpchar uuid set_bit set_byte convert_from
+        array_dims bytea jsonb
 
-        json jsonb json_object jsonb_object jsonb_extract_path jsonb_extract_path_text json_extract_path
+        json json_object jsonb_object jsonb_extract_path jsonb_extract_path_text json_extract_path
         json_extract_path_text jsonb_array_elements jsonb_array_elements_text json_array_elements
         json_array_elements_text jsonb_object_keys json_object_keys jsonb_path_query jsonb_path_query_array
         jsonb_path_query_first jsonb_path_query_tz jsonb_path_query_array_tz jsonb_path_query_first_tz jsonb_set
@@ -79,7 +79,7 @@ _NAMES: Final[dict[Result, str]] = {
         ts_filter ts_delete tsquery_phrase querytree jsonb_to_tsvector json_to_tsvector array_to_tsvector
         l2_normalize subvector binary_quantize""",
     Result.ESCAPED: """
-        quote_literal quote_ident quote_nullable encode to_json to_jsonb row_to_json array_to_json json_build_object
+        quote_literal quote_ident quote_nullable encode decode convert_to to_json to_jsonb row_to_json array_to_json json_build_object
         json_build_array jsonb_build_object jsonb_build_array jsonb_pretty""",
     Result.ARRAY: """
         string_to_array regexp_match regexp_matches regexp_split_to_array array_positions tsvector_to_array ts_lexize

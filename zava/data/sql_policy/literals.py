@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final
@@ -26,6 +27,7 @@ _ARITHMETIC: Final[Mapping[str, Callable[[float, float], float]]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
     "*": lambda left, right: left * right,
+    "/": lambda left, right: left / right if right else math.inf,
 }
 
 

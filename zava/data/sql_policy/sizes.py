@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from zava.data.sql_policy.digits import cast_value, numeric_call
 from zava.data.sql_policy.functions import FUNCTIONS, ROW_COLUMNS, Result
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.limits import (
@@ -29,9 +30,9 @@ from zava.data.sql_policy.verdict import Refusal
 _PATTERN_GROWTH: Final = 8.0
 _ESCAPE_GROWTH: Final = 2.0
 # An array takes at least this many times the text it was cut from.
-_ARRAY_GROWTH: Final = 4.0
+_ARRAY_GROWTH: Final = 8.0
 
-SIZE_MAKERS: Final = frozenset({"repeat", "lpad", "rpad", "array_fill"})
+SIZE_MAKERS: Final = frozenset({"repeat", "lpad", "rpad"})
 
 
 def bounded(size: float, shape: Shape | Row, piece: str) -> Value:
@@ -62,9 +63,10 @@ def call_value(name: str, arguments: list[Node], values: list[Value], scope: Sco
     total = sum(value.size for value in values)
     match FUNCTIONS[name]:
         case Result.FIXED:
-            return FIXED
+            return numeric_call(name, arguments, values)
         case Result.TEXT:
-            return bounded(total + FIXED_SIZE, Shape.PLAIN, name)
+            quoted = any(value.shape is not Shape.FIXED and value.shape is not Shape.PLAIN for value in values)
+            return bounded(total * (_ESCAPE_GROWTH if quoted else 1.0) + FIXED_SIZE, Shape.PLAIN, name)
         case Result.ESCAPED:
             return bounded(total * _ESCAPE_GROWTH + FIXED_SIZE, Shape.PLAIN, name)
         case Result.ARRAY:
@@ -122,6 +124,12 @@ def literal_size(name: str, arguments: list[Node], limit: float) -> float:
     return size
 
 
+def _elements(name: str, _arguments: list[Node], values: list[Value]) -> Value:
+    size = sum(value.size for value in values)
+    opaque = any(not isinstance(value.shape, Shape) or value.shape is Shape.OPAQUE for value in values)
+    return bounded(size, Shape.OPAQUE if opaque else Shape.PLAIN, name)
+
+
 def _array_fill(name: str, arguments: list[Node], values: list[Value]) -> Value:
     dimensions = arguments[1].get("A_ArrayExpr", {}).get("elements", []) if len(arguments) > 1 else []
     elements = 1.0 if dimensions else MAX_ARRAY_FILL + 1.0
@@ -174,9 +182,21 @@ def _replacing(name: str, arguments: list[Node], values: list[Value]) -> Value:
 
 
 def _joining(name: str, _arguments: list[Node], values: list[Value]) -> Value:
-    """array_to_string and ts_headline write one of their texts between or around the words of another."""
+    """One text goes between or around the parts of another, or a path computes with the numbers of a document."""
     longest = max((value.size for value in values[1:]), default=0.0)
     return bounded(values[0].size * max(1.0, longest / 4) if values else FIXED_SIZE, Shape.PLAIN, name)
+
+
+def _separated(name: str, _arguments: list[Node], values: list[Value]) -> Value:
+    """concat_ws writes its first argument between the others, which may be one array of many."""
+    total = sum(value.size for value in values)
+    return bounded(total + (values[0].size * total / 4 if values else 0.0) + FIXED_SIZE, Shape.PLAIN, name)
+
+
+def _composed(name: str, arguments: list[Node], values: list[Value]) -> Value:
+    """A text read as JSON, by a call that is a cast."""
+    target = Value(FIXED_SIZE, Shape.PLAIN)
+    return bounded(cast_value(arguments[0], values[0], name, target).size, Shape.PLAIN, name) if arguments else target
 
 
 def _pattern(name: str, _arguments: list[Node], values: list[Value]) -> Value:
@@ -189,10 +209,20 @@ _SPECIAL: Final[dict[str, Callable[[str, list[Node], list[Value]], Value]]] = {
     "lpad": _sized,
     "rpad": _sized,
     "array_fill": _array_fill,
+    "unnest": _elements,
     "format": _format,
     "replace": _replacing,
     "regexp_replace": _replacing,
     "array_to_string": _joining,
     "ts_headline": _joining,
     "to_char": _pattern,
+    "concat_ws": _separated,
+    "jsonb": _composed,
+    "bytea": _composed,
+    "jsonb_path_query": _joining,
+    "jsonb_path_query_array": _joining,
+    "jsonb_path_query_first": _joining,
+    "jsonb_path_query_tz": _joining,
+    "jsonb_path_query_array_tz": _joining,
+    "jsonb_path_query_first_tz": _joining,
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from zava.data.sql_policy.digits import NUMERIC_TYPES
 from zava.data.sql_policy.findings import Findings
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.limits import MAX_LITERAL_SIZE
 from zava.data.sql_policy.literals import literal_number
 from zava.data.sql_policy.nodes import check_fields, strings
 from zava.data.sql_policy.refusals import did_you_mean
-from zava.data.sql_policy.values import Shape
+from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Shape, Value
 from zava.data.sql_policy.verdict import Refusal
 from zava.data.sql_policy.vocabulary import (
     COLLATIONS,
@@ -20,11 +21,11 @@ from zava.data.sql_policy.vocabulary import (
     VECTOR_OPERATORS,
 )
 
-_EXTENSION_TYPES = frozenset({"vector", "halfvec", "sparsevec"})
+_EXTENSION_TYPES = frozenset({"vector", "halfvec"})
 
 
-def check_type(node: Node, findings: Findings) -> Shape:
-    """Refuse a type that is not on the list; the shape that values of the type have.
+def check_type(node: Node, findings: Findings) -> tuple[str, Value]:
+    """Refuse a type that is not on the list; its name, and the shape and the least size of its values.
 
     Raises:
         Refusal: `type`, `reg_type`, `oid_type`, `size_argument` or `unknown_syntax`.
@@ -34,15 +35,24 @@ def check_type(node: Node, findings: Findings) -> Shape:
     known = name in TYPES and (schema in ([], ["pg_catalog"]) or (schema == [EXTENSION_SCHEMA] and name in _EXTENSION_TYPES))
     if not known:
         raise _refused_type(".".join([*schema, name]), name)
-    lengths = [literal_number(modifier) for modifier in node.get("typmods", ())]
+    findings.cast_targets.add(name)
+    length = _length(name, node.get("typmods", []))
+    if "arrayBounds" in node:
+        return name, Value(length, Shape.ARRAY)
+    if name in FIXED_TYPES:
+        return name, FIXED if length <= FIXED_SIZE else Value(length, Shape.FIXED)
+    return name, Value(length, Shape.PLAIN)
+
+
+def _length(name: str, modifiers: list[Node]) -> float:
+    """The characters that a length or precision makes a value have."""
+    lengths = [literal_number(modifier) for modifier in modifiers]
     if None in lengths:
         raise Refusal("type", name, "Write the length or precision of a type as literal integers.")
-    if name in PADDED_TYPES and max((length or 0 for length in lengths), default=0) > MAX_LITERAL_SIZE:
+    longest = max((length or 0.0 for length in lengths), default=0.0)
+    if name in PADDED_TYPES and longest > MAX_LITERAL_SIZE:
         raise Refusal("size_argument", name, f"Use text, or a length of at most {MAX_LITERAL_SIZE}.")
-    findings.cast_targets.add(name)
-    if "arrayBounds" in node:
-        return Shape.ARRAY
-    return Shape.FIXED if name in FIXED_TYPES else Shape.PLAIN
+    return longest if name in PADDED_TYPES or name in NUMERIC_TYPES else FIXED_SIZE
 
 
 def _refused_type(piece: str, name: str) -> Refusal:

@@ -1,0 +1,101 @@
+"""How many digits a number may have.
+
+A numeric is short in the database and long as text: `1e131071` is ten bytes and prints 131 072 digits. So the size of a
+number is that of its text, and it is followed through arithmetic, casts and JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from zava.data.sql_policy.functions import FUNCTIONS, Result
+from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.literals import literal_number, literal_text, upper_bound
+from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Shape, Value
+
+# The longest text of a numeric: 131 072 digits before the point, 16 383 after it.
+MAX_DIGITS: Final = 150_000.0
+# Nine characters, ",1e131071", may become this many digits each when a text is read as numbers.
+_DIGITS_A_CHARACTER: Final = MAX_DIGITS / 9
+
+# Types whose values print with any number of digits; a text cast to one of the second kind may hold many numbers.
+NUMERIC_TYPES: Final = frozenset({"numeric", "decimal"})
+COMPOSED_TYPES: Final = frozenset({"jsonb", "jsonpath", "numrange", "nummultirange"})
+
+
+def text_size(text: str) -> float:
+    """The size of a literal, including the digits of the numbers with an exponent that may be read from it."""
+    size = float(len(text))
+    if "e" in text or "E" in text:
+        for tail in text.lower().split("e")[1:]:
+            digits = tail.lstrip("+-")
+            digits = digits[: len(digits) - len(digits.lstrip("0123456789"))]
+            if len(digits) > 2:
+                size += min(float(digits), MAX_DIGITS)
+    return size
+
+
+def number(size: float) -> Value:
+    return Value(min(max(size, FIXED_SIZE), MAX_DIGITS), Shape.FIXED)
+
+
+def cast_value(node: Node, value: Value, name: str, target: Value) -> Value:
+    """`node`, of `value`, cast to the type `name`, whose values have at least `target`'s size, and its shape."""
+    literal = literal_text(node) is not None
+    if name in NUMERIC_TYPES and target.shape is Shape.FIXED:
+        if value.shape is Shape.FIXED or literal:
+            return number(max(value.size, target.size))
+        return number(MAX_DIGITS)
+    if target.shape is Shape.FIXED:
+        return target
+    size = value.size
+    if not literal and value.shape is not Shape.FIXED:
+        if name in COMPOSED_TYPES or name in NUMERIC_TYPES:
+            size *= 1.0 if _made_of_json(node) else _DIGITS_A_CHARACTER
+        elif value.shape is not Shape.PLAIN or name == "bytea":
+            size *= 2  # rows and arrays quote their texts, and bytea prints as hexadecimal digits
+    return Value(max(size, target.size), target.shape)
+
+
+def arithmetic(operator: str, left: Value, right: Value, exponent: Node) -> Value:
+    """The number that `left operator right` gives."""
+    if operator == "*":
+        return number(left.size + right.size)
+    if operator == "^":
+        return power(left, exponent)
+    return left if left.size >= right.size else right
+
+
+def power(base: Value, exponent: Node) -> Value:
+    """A power has as many times the digits of its base as the exponent says."""
+    return number(base.size * max(1.0, abs(upper_bound(exponent))))
+
+
+def numeric_call(name: str, arguments: list[Node], values: list[Value]) -> Value:
+    """What a function of the class FIXED returns: digits only come from numbers."""
+    numbers = [value.size for value in values if value.shape is Shape.FIXED]
+    widest = max(numbers, default=FIXED_SIZE)
+    match name:
+        case "power" | "pow" if len(arguments) > 1:
+            return power(values[0], arguments[1])
+        case "exp" | "factorial":
+            exponent = literal_number(arguments[0]) if arguments else None
+            return number(MAX_DIGITS if exponent is None else abs(exponent) * 4)
+        case "round" | "trunc" if len(arguments) > 1:
+            return number(widest + max(0.0, min(upper_bound(arguments[1]), MAX_DIGITS)))
+        case "lcm":
+            return number(sum(numbers))
+        case "to_number":
+            return number(sum(value.size for value in values))
+        case "numeric":
+            return cast_value(arguments[0], values[0], "numeric", FIXED) if arguments else FIXED
+        case _:
+            return FIXED if widest <= FIXED_SIZE else number(widest)
+
+
+def _made_of_json(node: Node) -> bool:
+    """Whether the node is a function that builds JSON: its numbers are written out already."""
+    call = node.get("FuncCall")
+    if call is None:
+        return next(iter(node)).startswith("Json")
+    return FUNCTIONS.get(call["funcname"][-1]["String"]["sval"]) in (Result.ESCAPED, Result.COLLECTED)

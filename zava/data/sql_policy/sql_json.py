@@ -1,0 +1,173 @@
+"""The walk through SQL/JSON: constructors, aggregates, predicates and query functions, and JSON_TABLE's columns."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from zava.data.sql_policy.calls import CallWalk
+from zava.data.sql_policy.digits import NUMERIC_TYPES, number, text_size
+from zava.data.sql_policy.expressions import QueryResult, unknown
+from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.nodes import check_fields
+from zava.data.sql_policy.scope import Scope
+from zava.data.sql_policy.sizes import bounded
+from zava.data.sql_policy.type_names import check_type
+from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Column, Shape, Value
+
+_FUNCTIONS: Final = {
+    "JSON_EXISTS_OP": "json_exists",
+    "JSON_QUERY_OP": "json_query",
+    "JSON_VALUE_OP": "json_value",
+}
+_COLUMN_KINDS: Final = frozenset("JTC_FOR_ORDINALITY JTC_REGULAR JTC_EXISTS JTC_FORMATTED JTC_NESTED".split())
+_GROWTH: Final = 2.0
+
+
+class JsonWalk(CallWalk):
+    """Visits the nodes whose names begin with Json."""
+
+    def json_value(self, body: Node, scope: Scope) -> Value:
+        """An argument: `expression FORMAT JSON`."""
+        check_fields("JsonValueExpr", body)
+        check_fields("JsonFormat", body["format"])
+        return self.expression(body["raw_expr"], scope)
+
+    def json_output(self, body: Node, value: Value) -> Value:
+        """The RETURNING clause of `body`, if it has one, decides the type."""
+        output: Node | None = body.get("output")
+        if output is None:
+            return value
+        check_fields("JsonOutput", output)
+        check_fields("JsonReturning", output["returning"])
+        check_fields("JsonFormat", output["returning"].get("format", {}))
+        _, target = check_type(output["typeName"], self.findings)
+        return Value(max(value.size, target.size), target.shape)
+
+    def key_value(self, body: Node, scope: Scope) -> float:
+        check_fields("JsonKeyValue", body)
+        return self.expression(body["key"], scope).size + self.json_value(body["value"], scope).size
+
+    def behaviour(self, body: Node | None, scope: Scope) -> None:
+        """ON EMPTY and ON ERROR."""
+        if body is not None:
+            check_fields("JsonBehavior", body)
+            self.optional(body.get("expr"), scope)
+
+    def passing(self, body: Node, scope: Scope) -> float:
+        size = 0.0
+        for node in body.get("passing", ()):
+            argument = node["JsonArgument"]
+            check_fields("JsonArgument", argument)
+            size += self.json_value(argument["val"], scope).size
+        return size
+
+    def constructor(self, body: Node, scope: Scope) -> Value:
+        """JSON_OBJECT(...) and JSON_ARRAY(...)."""
+        size = FIXED_SIZE
+        for node in body.get("exprs", ()):
+            if "JsonKeyValue" in node:
+                size += self.key_value(node["JsonKeyValue"], scope)
+            else:
+                size += self.json_value(node["JsonValueExpr"], scope).size
+        return self.json_output(body, bounded(size * _GROWTH, Shape.PLAIN, "JSON constructor"))
+
+    def aggregate(self, body: Node, scope: Scope) -> Value:
+        """JSON_OBJECTAGG(...) and JSON_ARRAYAGG(...)."""
+        constructor: Node = body["constructor"]
+        check_fields("JsonAggConstructor", constructor)
+        self.collecting += 1
+        argument: Node = body["arg"]
+        is_object = "key" in argument
+        size = self.key_value(argument, scope) if is_object else self.json_value(argument, scope).size
+        self.collecting -= 1
+        self.sort(constructor.get("agg_order", ()), scope)
+        self.optional(constructor.get("agg_filter"), scope)
+        if "over" in constructor:
+            self.window(constructor["over"], scope)
+        else:
+            scope.aggregated = True
+        self.findings.functions.add("json_objectagg" if is_object else "json_arrayagg")
+        value = bounded((size + FIXED_SIZE) * _GROWTH * scope.rows, Shape.PLAIN, "JSON aggregate")
+        return self.json_output(constructor, value)
+
+    def json_function(self, body: Node, scope: Scope) -> Value:
+        """JSON_EXISTS, JSON_VALUE and JSON_QUERY."""
+        if body["op"] not in _FUNCTIONS or "column_name" in body:
+            raise unknown(body["op"])
+        self.findings.functions.add(_FUNCTIONS[body["op"]])
+        size = self.json_value(body["context_item"], scope).size + self.passing(body, scope)
+        path = self.expression(body["pathspec"], scope).size
+        self.behaviour(body.get("on_empty"), scope)
+        self.behaviour(body.get("on_error"), scope)
+        if body["op"] == "JSON_EXISTS_OP":
+            return FIXED
+        return self.json_output(body, bounded(size * max(1.0, path / 4), Shape.PLAIN, _FUNCTIONS[body["op"]]))
+
+    def is_json(self, body: Node, scope: Scope) -> Value:
+        check_fields("JsonFormat", body["format"])
+        self.expression(body["expr"], scope)
+        return FIXED
+
+    def converted(self, body: Node, scope: Scope) -> Value:
+        """JSON(x), JSON_SCALAR(x) and JSON_SERIALIZE(x)."""
+        argument: Node = body["expr"]
+        value = self.json_value(argument, scope) if "raw_expr" in argument else self.expression(argument, scope)
+        return self.json_output(body, bounded(value.size * _GROWTH, Shape.PLAIN, "JSON conversion"))
+
+    def table_result(self, body: Node, scope: Scope) -> QueryResult:
+        """The columns of JSON_TABLE(...), whose arguments see `scope`."""
+        check_fields("JsonTable", body)
+        size = self.json_value(body["context_item"], scope).size + self.passing(body, scope)
+        size *= max(1.0, self._path(body["pathspec"]) / 4)
+        self.behaviour(body.get("on_error"), scope)
+        self.findings.functions.add("json_table")
+        return QueryResult(self._table_columns(body["columns"], size, scope), max(1.0, min(1_000.0, size / 8)))
+
+    def _table_columns(self, nodes: list[Node], size: float, scope: Scope) -> list[Column]:
+        """The columns of one level, then those of the levels nested in it: PostgreSQL's order."""
+        columns: list[Column] = []
+        nested: list[Column] = []
+        for node in nodes:
+            column: Node = node["JsonTableColumn"]
+            check_fields("JsonTableColumn", column)
+            if column["coltype"] not in _COLUMN_KINDS:
+                raise unknown(column["coltype"])
+            growth = max(1.0, self._path(column["pathspec"]) / 4) if "pathspec" in column else 1.0
+            self.behaviour(column.get("on_empty"), scope)
+            self.behaviour(column.get("on_error"), scope)
+            if "format" in column:
+                check_fields("JsonFormat", column["format"])
+            if column["coltype"] == "JTC_NESTED":
+                nested += self._table_columns(column["columns"], size * growth, scope)
+            elif "typeName" in column:
+                name, target = check_type(column["typeName"], self.findings)
+                value = bounded(max(size * growth, target.size), target.shape, "JSON_TABLE")
+                columns.append((column["name"], value if target.shape is not Shape.FIXED else _number(name, value)))
+            else:
+                columns.append((column["name"], FIXED))
+        return columns + nested
+
+    def _path(self, body: Node) -> float:
+        """The size of a path, which is always a literal."""
+        check_fields("JsonTablePathSpec", body)
+        constant = body["string"]["A_Const"]
+        return text_size(constant["sval"].get("sval", ""))
+
+
+def _number(type_name: str, value: Value) -> Value:
+    """A number read from a document: only a numeric may have many digits."""
+    return number(value.size) if type_name in NUMERIC_TYPES else FIXED
+
+
+JsonWalk.visits = CallWalk.visits | {
+    "JsonArrayAgg": JsonWalk.aggregate,
+    "JsonArrayConstructor": JsonWalk.constructor,
+    "JsonFuncExpr": JsonWalk.json_function,
+    "JsonIsPredicate": JsonWalk.is_json,
+    "JsonObjectAgg": JsonWalk.aggregate,
+    "JsonObjectConstructor": JsonWalk.constructor,
+    "JsonParseExpr": JsonWalk.converted,
+    "JsonScalarExpr": JsonWalk.converted,
+    "JsonSerializeExpr": JsonWalk.converted,
+    "JsonValueExpr": JsonWalk.json_value,
+}
