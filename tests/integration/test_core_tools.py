@@ -165,7 +165,7 @@ def test_azurite_is_not_started_when_it_is_not_needed(bench: Bench, storage: str
             environment["AzureWebJobsStorage"] = "AccountName=other"
         process = stack.enter_context(bench.run(**environment))
         output, errors = process.communicate(timeout=20)
-    assert "azurite" not in output
+    assert "azurite --silent" not in output
     assert errors == ""
 
 

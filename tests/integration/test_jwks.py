@@ -16,8 +16,12 @@ from jwt.algorithms import RSAAlgorithm
 
 from tests.loopback_issuer import LoopbackIssuer, private_key, public_jwk
 from zava.errors import AuthenticationError, ServiceUnavailableError
+from zava.platform import jwks
 from zava.platform.jwks import COOLDOWN_SECONDS, FRESH_SECONDS, MAX_BYTES, STALE_SECONDS, JwksCache, usable_keys
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
+
+_TOO_LARGE = json.dumps({"keys": [public_jwk(private_key(1), "key-1")], "padding": "x" * MAX_BYTES}).encode()
+"""Nothing else is wrong with it."""
 
 
 class Clock:
@@ -147,7 +151,7 @@ async def test_a_slow_issuer_is_not_waited_for_longer_than_the_limit(issuer: Loo
     issuer.may_answer.clear()
     cache = JwksCache(issuer.jwks_url, clock=clock, timeout=0.1)
     with pytest.raises(ServiceUnavailableError):
-        await cache.key("key-1")
+        await asyncio.wait_for(cache.key("key-1"), 3)
 
 
 async def test_a_caller_that_gives_up_does_not_stop_the_fetch_others_wait_for(
@@ -174,7 +178,7 @@ async def test_a_redirect_is_not_followed(cache: JwksCache, issuer: LoopbackIssu
 @pytest.mark.parametrize(
     "document",
     [
-        pytest.param(b"x" * (MAX_BYTES + 1), id="too large"),
+        pytest.param(_TOO_LARGE, id="too large"),
         pytest.param(b"<html>", id="no JSON"),
         pytest.param(b"\xff\xfe", id="no text"),
         pytest.param(b"[" * 100_000, id="nested too deeply"),
@@ -234,7 +238,7 @@ async def test_keys_come_from_a_file_whose_path_holds_a_space(tmp_path: Path, is
     assert await JwksCache(file.as_uri()).key("key-1") is not None
 
 
-@pytest.mark.parametrize("content", [None, b"x" * (MAX_BYTES + 1)], ids=["missing", "too large"])
+@pytest.mark.parametrize("content", [None, _TOO_LARGE], ids=["missing", "too large"])
 async def test_a_file_without_keys_is_an_outage(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "jwks.json"
     if content is not None:
@@ -298,4 +302,28 @@ class TestAnotherEventLoop:
         issuer.may_answer.clear()
         asyncio.run(leave_while_fetching())
         issuer.may_answer.set()
+        assert asyncio.run(cache.key("key-1")) is not None
+
+    def test_a_fetch_left_behind_on_a_closed_loop_is_not_waited_for(
+        self, cache: JwksCache, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        started = asyncio.Event()
+
+        async def never(_url: str) -> bytes:
+            started.set()
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError
+
+        async def begin() -> asyncio.Task[Any]:
+            waiting = asyncio.create_task(cache.key("key-1"))
+            await started.wait()
+            return waiting
+
+        abandoned = asyncio.new_event_loop()
+        abandoned.set_exception_handler(lambda _loop, _context: None)  # it would complain of what is meant here
+        with monkeypatch.context() as held:
+            held.setattr(jwks, "_document", never)
+            waiting = abandoned.run_until_complete(begin())
+            abandoned.close()  # unlike `asyncio.run`, it leaves the fetch pending for ever
+        assert not waiting.done()
         assert asyncio.run(cache.key("key-1")) is not None

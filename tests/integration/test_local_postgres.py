@@ -312,11 +312,20 @@ async def test_the_server_ends_when_its_process_is_ended(home: Path, end: signal
         await ask(holder, "CREATE TABLE kept AS SELECT 42 AS answer")
         pid = server_pid(home)
         holder.process.send_signal(end)
-        # No waiting: the next start must cope with a server that is still on its way down.
         holder.process.wait(20)
+        wait_until_gone(pid)
     with LocalPostgres(home, durable=False) as server:
-        assert not is_alive(pid)
         assert await ask(server, "SELECT answer FROM kept") == 42
+
+
+async def test_a_start_right_after_a_kill_waits_for_the_server_on_its_way_down(home: Path) -> None:
+    with held_by_another_process(home) as holder:
+        pid = server_pid(home)
+        holder.process.kill()
+        holder.process.wait(20)
+        with LocalPostgres(home, durable=False) as server:
+            assert not is_alive(pid)
+            assert await ask(server, "SELECT 1") == 1
 
 
 async def test_a_server_left_behind_is_stopped_at_the_next_start(home: Path) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
 from tests.loopback_issuer import CLIENT, PERSON, SEATTLE, TACOMA, TENANT, LoopbackIssuer, private_key, public_jwk
 
@@ -99,6 +99,13 @@ def _with_claims(issuer: LoopbackIssuer, **changes: Any) -> str:
     head, payload, signature = issuer.mint(roles=["store_manager"]).split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     return f"{head}.{_part(claims | changes)}.{signature}"
+
+
+def _well_signed(issuer: LoopbackIssuer, **header: Any) -> str:
+    """A good token with a header that PyJWT would not write."""
+    payload = issuer.mint().split(".")[1]
+    signed = f"{_part({'alg': 'RS256', 'kid': issuer.key_id} | header)}.{payload}"
+    return f"{signed}.{_encoded(issuer.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
 
 def _without_signature(issuer: LoopbackIssuer) -> str:
@@ -191,7 +198,9 @@ SIGNATURE_CASES = [
     by_hand(
         "a key id that is a number", 401, lambda i: f"{_part({'alg': 'RS256', 'kid': 1})}.{i.mint().split('.', 1)[1]}"
     ),
-    token("an extension that must be understood", 401, header={"crit": ["exp"], "exp": 1}),
+    by_hand("a header signed by hand", 200, _well_signed),
+    by_hand("an extension that must be understood", 401, lambda i: _well_signed(i, crit=["exp"], exp=1)),
+    by_hand("an extension that PyJWT understands", 401, lambda i: _well_signed(i, crit=["b64"], b64=True)),
     by_hand(
         "an unencoded payload",
         401,
@@ -234,6 +243,7 @@ CLAIM_CASES = [
     late("issued a year ago, valid for an hour", 401, iat=-365 * 24 * _HOUR, nbf=-365 * 24 * _HOUR),
     token("exp as a text", 401, exp="9999999999"),
     token("exp true", 401, exp=True),
+    token("nbf true", 401, nbf=True),
     token("exp not a number", 401, exp=float("nan")),
     token("exp infinite", 401, exp=float("inf")),
     token("exp negative", 401, exp=-1),

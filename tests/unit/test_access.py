@@ -109,7 +109,8 @@ MANAGER = principal("store_manager", stores=[SEATTLE])
         ),
         pytest.param(
             principal(
-                "store_manager", stores=[SEATTLE, NOWHERE, ALL_ZERO, "tacoma", "", "*", f"{{{TACOMA}}}", TACOMA[:-1]]
+                "store_manager",
+                stores=[SEATTLE, NOWHERE, ALL_ZERO, "tacoma", "", "*", f"{{{TACOMA}}}", TACOMA[:-1], "x" * 36],
             ),
             None,
             ids("seattle"),

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import httpx2
@@ -73,6 +74,7 @@ async def test_a_failing_function_is_logged_and_not_shown(caplog: pytest.LogCapt
 
 async def test_each_start_imports_the_app_anew_and_leaves_no_module() -> None:
     path = list(sys.path)
+    sys.modules["function_app"] = types.ModuleType("left by somebody else")
     for setting in ("one", "two"):
         async with client_of("direct", DEMO_SETTING=setting) as client:
             assert (await client.get("/api/echo")).json()["setting"] == setting

@@ -324,7 +324,7 @@ async def test_an_answer_that_is_no_json_becomes_an_internal_error(caplog: pytes
     assert caplog.records
 
 
-async def test_numbers_that_json_lacks_are_null() -> None:
+async def test_numbers_that_json_lacks_are_null_in_results_and_in_errors() -> None:
     server = small_server()
 
     @server.tool()
@@ -333,3 +333,6 @@ async def test_numbers_that_json_lacks_are_null() -> None:
 
     result = document(await send(small_endpoint(server=server), handshake("tools/call", tool("odd"))))["result"]
     assert result["structuredContent"] == {"nan": None, "infinity": None, "one": 1.0}
+    problem = ProtocolError(-32000, "no", {"nan": float("nan")})
+    error = document(await send(endpoint_whose_kernel_raises(problem), handshake("ping")))["error"]
+    assert error["data"] == {"nan": None}

@@ -16,6 +16,12 @@ def test_imports_point_one_way() -> None:
     assert result.returncode == 0, result.stdout
 
 
+def test_the_triggers_are_the_top_and_short() -> None:
+    below = [path for path in (PROJECT / "zava").rglob("*.py") if "function_app import" in path.read_text("utf-8")]
+    assert below == []
+    assert len((PROJECT / "function_app.py").read_text("utf-8").splitlines()) <= 100
+
+
 _IMPORT_WITHOUT_SOCKETS = """
 import sys, socket, pathlib
 
@@ -32,7 +38,7 @@ pathlib.Path.open = watched
 
 import function_app
 assert not [name for name in opened if "jwks" in name or "secret" in name], opened
-heavy = {"openai", "azure.identity", "azure.keyvault", "opencensus", "alembic", "sqlalchemy", "numpy", "rich"} & set(sys.modules)
+heavy = {"openai", "azure.identity", "azure.keyvault", "opencensus", "alembic", "sqlalchemy", "numpy"} & set(sys.modules)
 assert not heavy, heavy
 print("functions:", *sorted(function.get_function_name() for function in function_app.app.get_functions()))
 """
@@ -48,16 +54,35 @@ def test_importing_the_app_opens_no_socket_reads_no_key_and_loads_nothing_heavy(
         "AUTH_JWKS_URL": "file:///nowhere/jwks.json",
     }
     result = subprocess.run(
-        [sys.executable, "-c", _IMPORT_WITHOUT_SOCKETS], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", _IMPORT_WITHOUT_SOCKETS],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == ["functions:", "mcp", "protected_resource_metadata", "refresh_embeddings"]
+    assert result.stdout.split() == [
+        "functions:",
+        "health_live",
+        "health_ready",
+        "mcp",
+        "protected_resource_metadata",
+        "refresh_embeddings",
+    ]
 
 
 def test_missing_settings_stop_the_start_with_a_list_of_all_of_them() -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("POSTGRES", "TENANT", "AUTH"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("POSTGRES", "TENANT", "AUTH"))
+    }
     result = subprocess.run(
-        [sys.executable, "-c", "import function_app"], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", "import function_app"],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 1
     named = {line.split(":")[0].removeprefix("- ") for line in result.stderr.splitlines() if line.startswith("- ")}

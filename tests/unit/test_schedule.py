@@ -33,7 +33,7 @@ def at(text: str) -> dt.datetime:
         pytest.param("0 0 0 1 Febr *", "2026-03-01 00:00:00", "2027-02-01 00:00:00", id="the beginning of a name"),
         pytest.param("0 0 0 13 * Fri", "2026-11-22 00:00:00", "2027-08-13 00:00:00", id="day of month and of week"),
         pytest.param("0 0 0 29 2 *", "2026-01-01 00:00:00", "2028-02-29 00:00:00", id="leap years"),
-        pytest.param("*/15 * * * *", "2026-01-01 00:01:00", "2026-01-01 00:15:00", id="five fields have no seconds"),
+        pytest.param("*/15 * * * *", "2026-01-01 00:15:00", "2026-01-01 00:30:00", id="five fields have no seconds"),
         pytest.param("  0  0 3 * * * ", "2026-01-01 00:01:00", "2026-01-01 03:00:00", id="any white space"),
         pytest.param("%NIGHTLY%", "2026-01-01 00:01:00", "2026-01-01 02:30:00", id="a setting"),
         pytest.param("0 %MINUTE% * * * *", "2026-01-01 00:01:00", "2026-01-01 00:07:00", id="a setting within"),

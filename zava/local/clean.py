@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from zava.local import data_folder
-from zava.local.data_folder import MARKER, SERVER, DataFolderError
+from zava.local.data_folder import MARKER, DataFolderError
 
 
 def remove(home: Path) -> bool:
@@ -28,9 +28,8 @@ def remove(home: Path) -> bool:
         raise DataFolderError(f"{home} does not look like Zava's data (it holds no {MARKER}): nothing was removed.")
     descriptor = data_folder.lock(home)
     try:
-        server, outside = home / SERVER, data_folder.elsewhere(home)
-        # A link that leads anywhere else belongs to a folder that was moved or copied: the other one's data stays.
-        if server.is_symlink() and os.readlink(server) == str(outside) and outside.is_dir():  # noqa: PTH115
+        outside = data_folder.elsewhere(home)  # by name, not by the link: that of a moved folder leads to another's
+        if outside.is_dir() and not outside.is_symlink():
             shutil.rmtree(outside)
         for path in home.iterdir():
             if path.is_dir() and not path.is_symlink():

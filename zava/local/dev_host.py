@@ -52,15 +52,11 @@ async def serve(app: Starlette, *, port: int, ready: Callable[[int], None] | Non
         ) from problem
     with listener:
         async with app.router.lifespan_context(app):
-            server = _Server(app)
-            with server.stopped_by_signals():
-                await server.run_on(listener, ready)
+            await _Server(app, ready).serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, except that signals only end `serve`: uvicorn would raise them again and skip what comes after it."""
-
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, ready: Callable[[int], None] | None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -72,11 +68,7 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=5,
             )
         )
-        self._ready: Callable[[int], None] | None = None
-
-    async def run_on(self, listener: socket.socket, ready: Callable[[int], None] | None) -> None:
         self._ready = ready
-        await self.serve(sockets=[listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -85,11 +77,10 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        yield
+        """Let signals end `serve` and no more: uvicorn would raise them again, and what comes after it would not run.
 
-    @contextlib.contextmanager
-    def stopped_by_signals(self) -> Generator[None]:
-        """From here on, so that a handler the app installed at its import does not end the process first."""
+        The app has been imported by now, so a handler of its own, meant for Azure, does not end the process first.
+        """
         loop = asyncio.get_running_loop()
         signals = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
         for number in signals:

@@ -130,7 +130,7 @@ def _usable_key(entry: object) -> tuple[str, RSAPublicKey] | None:
     jwk = cast("dict[str, Any]", entry)
     key_id = jwk.get("kid")
     for_rs256 = jwk.get("use") in (None, "sig") and jwk.get("alg") in (None, "RS256")
-    if not (isinstance(key_id, str) and jwk.get("kty") == "RSA" and for_rs256) or "d" in jwk:
+    if not (isinstance(key_id, str) and jwk.get("kty") == "RSA" and for_rs256):
         return None
     try:
         key = RSAAlgorithm.from_jwk(jwk)

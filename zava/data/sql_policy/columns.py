@@ -7,10 +7,9 @@ from typing import Final
 from zava.data.retail_schema import RETAIL_SCHEMA
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.refusals import refused_column
-from zava.data.sql_policy.scope import Scope, Source
+from zava.data.sql_policy.scope import Scope, Source, refuse_system_name
 from zava.data.sql_policy.values import Row, Shape, Value
 from zava.data.sql_policy.verdict import Refusal
-from zava.data.sql_policy.vocabulary import SYSTEM_COLUMNS
 
 _ALIAS_REASON: Final = (
     "A result alias works only in GROUP BY and ORDER BY, on its own; elsewhere repeat the expression. "
@@ -24,7 +23,7 @@ def resolve_column(parts: list[str], scope: Scope) -> Value:
         Refusal: `column` or `system_column`.
     """
     name = parts[-1]
-    refuse_system_column(name)
+    refuse_system_name(name)
     if len(parts) == 1:
         value = scope.column(name)
         if value is not None:
@@ -34,9 +33,9 @@ def resolve_column(parts: list[str], scope: Scope) -> Value:
             raise refused_column(name, name, scope.names(), _ALIAS_REASON if name in scope.result_names() else "")
         return source.row()
     source = resolve_source(parts[:-1], scope)
-    value = source.qualified.get(name)
+    value = source.columns.get(name)
     if value is None:
-        raise refused_column(".".join(parts), name, list(source.qualified), f"{parts[-2]} has no such column. ")
+        raise refused_column(".".join(parts), name, list(source.columns), f"{parts[-2]} has no such column. ")
     return value
 
 
@@ -47,7 +46,7 @@ def resolve_source(parts: list[str], scope: Scope) -> Source:
         Refusal: `column` or `system_column`.
     """
     for part in parts:
-        refuse_system_column(part)
+        refuse_system_name(part)
     source: Source | None = None
     if len(parts) == 1:
         source = scope.source(parts[0])
@@ -69,7 +68,7 @@ def select_field(row: Value, name: str) -> Value:
     Raises:
         Refusal: `field` when the row's columns are not known for certain, or have no such name.
     """
-    refuse_system_column(name)
+    refuse_system_name(name)
     known = list(row.shape.columns) if isinstance(row.shape, Row) else []
     if name not in known:
         raise Refusal(
@@ -86,11 +85,6 @@ def result_value(value: Value) -> Value:
     if isinstance(value.shape, Row) and not value.shape.named:
         return Value(value.size, Shape.OPAQUE)
     return value
-
-
-def refuse_system_column(name: str) -> None:
-    if name in SYSTEM_COLUMNS:
-        raise Refusal("system_column", name, "Use the columns of the table; rows are identified by their key columns.")
 
 
 def column_parts(fields: list[Node]) -> tuple[list[str], bool]:

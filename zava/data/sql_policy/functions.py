@@ -22,7 +22,8 @@ class Result(Enum):
     FIXED = "a number, date, interval, boolean or uuid, however large the arguments are"
     TEXT = "one value (text, json, bytea, tsvector, ...) about as large as the arguments together"
     ESCAPED = "as TEXT, but quoting or encoding may make it several times as large"
-    ARRAY = "an array of values that are no rows, about as large as the arguments"
+    TSVECTOR = "a tsvector, about as large as the arguments"
+    ARRAY = "an array or multirange of values that are no rows, some times as large as the arguments"
     ELEMENT = "whatever type the arguments have: rows stay rows"
     COLLECTED = "one value holding the argument of every row of the group"
     ROW = "a row with the columns of ROW_COLUMNS"
@@ -72,18 +73,18 @@ _NAMES: Final[dict[Result, str]] = {
         jsonb_path_query_first jsonb_path_query_tz jsonb_path_query_array_tz jsonb_path_query_first_tz jsonb_set
         jsonb_set_lax jsonb_insert jsonb_strip_nulls json_strip_nulls
 
-        int4range int8range numrange daterange tsrange tstzrange int4multirange int8multirange nummultirange
-        datemultirange tsmultirange tstzmultirange range_merge multirange range_intersect_agg
+        int4range int8range numrange daterange tsrange tstzrange range_merge range_intersect_agg
 
-        to_tsvector to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery setweight strip ts_headline
-        ts_filter ts_delete tsquery_phrase querytree jsonb_to_tsvector json_to_tsvector array_to_tsvector
+        to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery tsquery_phrase querytree ts_headline
         l2_normalize subvector binary_quantize""",
+    Result.TSVECTOR: """
+        to_tsvector setweight strip ts_filter ts_delete jsonb_to_tsvector json_to_tsvector array_to_tsvector""",
     Result.ESCAPED: """
         quote_literal quote_ident quote_nullable encode decode convert_to to_json to_jsonb row_to_json array_to_json json_build_object
         json_build_array jsonb_build_object jsonb_build_array jsonb_pretty""",
     Result.ARRAY: """
         string_to_array regexp_match regexp_matches regexp_split_to_array array_positions tsvector_to_array ts_lexize
-        """,
+        int4multirange int8multirange nummultirange datemultirange tsmultirange tstzmultirange multirange""",
     Result.ELEMENT: """
         min max any_value mode percentile_disc lag lead first_value last_value nth_value unnest array_append
         array_prepend array_cat array_remove array_replace trim_array array_sample array_shuffle array_reverse

@@ -8,11 +8,17 @@ inside an aliased join hidden (`parse_relation.c`, `colNameToVar`, `refnameNames
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from zava.data.retail_schema import RETAIL_SCHEMA, RETAIL_TABLES
 from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.nodes import check_fields, strings
 from zava.data.sql_policy.values import FIXED, Column, Row, Shape, Value
+from zava.data.sql_policy.verdict import Refusal
+from zava.data.sql_policy.vocabulary import SYSTEM_COLUMNS
+
+if TYPE_CHECKING:
+    from zava.data.sql_policy.ctes import Cte
 
 
 class Source:
@@ -20,11 +26,10 @@ class Source:
 
     `schema` is set where `schema.name.column` works: on a table without an alias. `whole` is what the bare name stands
     for, if it is not an anonymous row of the columns: the row type of a table, or the very value that a function
-    returns. `qualified` are the columns that `name.column` surely finds: fewer than `columns` for a function whose
-    columns depend on an argument's type that is not known.
+    returns.
     """
 
-    __slots__ = ("columns", "name", "order", "qualified", "schema", "whole")
+    __slots__ = ("columns", "name", "order", "schema", "whole")
 
     def __init__(
         self,
@@ -34,35 +39,48 @@ class Source:
         columns: Mapping[str, Value] | None = None,
         schema: str | None = None,
         whole: Value | None = None,
-        qualified: Mapping[str, Value] | None = None,
     ) -> None:
         self.name = name
         self.order = order
         self.columns = by_name(order) if columns is None else columns
         self.schema = schema
         self.whole = whole
-        self.qualified = self.columns if qualified is None else qualified
 
     def row(self) -> Value:
         """What the bare name stands for."""
         return self.whole or row_of(self.order, self.columns, named=False)
 
 
+class FromItem(NamedTuple):
+    """What an item of FROM makes visible: sources to qualify with, columns to name bare (in the order of `*`)."""
+
+    sources: list[Source]
+    columns: list[Column]
+    rows: float
+
+
 class Scope:
     """The names of one query level (`sources` for qualified ones, `columns` for bare ones) inside those of `outer`.
 
     `rows` estimates how many rows the level has; a set-returning function among the results multiplies it by
-    `expansion`; `aggregated` tells that an aggregate makes one row of them. `targets` is the select list.
+    `expansion`; `aggregated` tells that an aggregate makes one row of them. `targets` is the select list; `ctes` are
+    the WITH queries that a subquery in an expression may name.
     """
 
-    __slots__ = ("aggregated", "columns", "expansion", "outer", "rows", "sources", "targets")
+    __slots__ = ("aggregated", "columns", "ctes", "expansion", "outer", "rows", "sources", "targets")
 
     def __init__(
-        self, sources: Iterable[Source], columns: Iterable[Column], outer: Scope | None, rows: float = 1.0
+        self,
+        sources: Iterable[Source],
+        columns: Iterable[Column],
+        outer: Scope | None,
+        ctes: Mapping[str, Cte],
+        rows: float = 1.0,
     ) -> None:
         self.sources = list(sources)
         self.columns = by_name(columns)
         self.outer = outer
+        self.ctes = ctes
         self.rows = rows
         self.expansion = 1.0
         self.aggregated = False
@@ -99,6 +117,50 @@ class Scope:
     def result_names(self) -> list[str]:
         """The names that AS gives to results of this level."""
         return [target["ResTarget"].get("name", "") for target in self.targets]
+
+
+def renamed(columns: list[Column], alias: Node | None) -> list[Column]:
+    """The columns under the names of an alias such as `t(a, b)`, which may name fewer than there are.
+
+    Raises:
+        Refusal: `column_alias` or `system_column`.
+    """
+    names = [] if alias is None else strings(alias.get("colnames", []))
+    if not names:
+        return columns
+    if len(names) > len(columns):
+        raise Refusal(
+            "column_alias", names[len(columns)], f"Name at most the {len(columns)} columns that there are in the alias."
+        )
+    for name in names:
+        refuse_system_name(name)
+    return [(name, value) for name, (_, value) in zip(names, columns, strict=False)] + columns[len(names) :]
+
+
+def alias_name(alias: Node | None) -> str | None:
+    """The name an alias gives.
+
+    Raises:
+        Refusal: `system_column`.
+    """
+    if alias is None:
+        return None
+    check_fields("Alias", alias)
+    name: str = alias["aliasname"]
+    refuse_system_name(name)
+    return name
+
+
+def refuse_system_name(name: str) -> None:
+    """Refuse a name of a system column, whatever it is used for.
+
+    An alias of that name would make `(tableoid).f` mean something else here than in PostgreSQL.
+
+    Raises:
+        Refusal: `system_column`.
+    """
+    if name in SYSTEM_COLUMNS:
+        raise Refusal("system_column", name, "Use the columns of the table; rows are identified by their key columns.")
 
 
 def row_of(order: list[Column], columns: Mapping[str, Value], *, named: bool) -> Value:

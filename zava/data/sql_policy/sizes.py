@@ -67,6 +67,8 @@ def call_value(name: str, arguments: list[Node], values: list[Value], scope: Sco
         case Result.TEXT:
             quoted = any(value.shape is not Shape.FIXED and value.shape is not Shape.PLAIN for value in values)
             return bounded(total * (_ESCAPE_GROWTH if quoted else 1.0) + FIXED_SIZE, Shape.PLAIN, name)
+        case Result.TSVECTOR:
+            return bounded(total + FIXED_SIZE, Shape.TSVECTOR, name)
         case Result.ESCAPED:
             return bounded(total * _ESCAPE_GROWTH + FIXED_SIZE, Shape.PLAIN, name)
         case Result.ARRAY:
@@ -75,8 +77,8 @@ def call_value(name: str, arguments: list[Node], values: list[Value], scope: Sco
             return bounded(total + FIXED_SIZE, common_shape(values) if values else Shape.PLAIN, name)
         case Result.COLLECTED:
             size = (total + FIXED_SIZE) * scope.rows
-            collected = array_of(values, size) if name == "array_agg" else Value(size, Shape.PLAIN)
-            return bounded(size, collected.shape, name)
+            arrays = name in ("array_agg", "range_agg")
+            return bounded(size, array_of(values, size).shape if arrays else Shape.PLAIN, name)
         case Result.ROW:
             column = Value(total + FIXED_SIZE, Shape.PLAIN)
             return Value(column.size, Row(dict.fromkeys(ROW_COLUMNS[name], column), named=False))
@@ -171,6 +173,11 @@ def _widest_field(template: str) -> float:
     return widest
 
 
+def _percentile(_name: str, _arguments: list[Node], values: list[Value]) -> Value:
+    """percentile_cont of an array of fractions is an array."""
+    return Value(values[0].size * 2, Shape.ARRAY) if values and values[0].shape is Shape.ARRAY else FIXED
+
+
 def _replacing(name: str, arguments: list[Node], values: list[Value]) -> Value:
     """Each character, or each place between two, may become the replacement."""
     if len(values) < 3:
@@ -215,6 +222,7 @@ _SPECIAL: Final[dict[str, Callable[[str, list[Node], list[Value]], Value]]] = {
     "regexp_replace": _replacing,
     "array_to_string": _joining,
     "ts_headline": _joining,
+    "percentile_cont": _percentile,
     "to_char": _pattern,
     "concat_ws": _separated,
     "jsonb": _composed,

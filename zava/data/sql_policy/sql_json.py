@@ -40,8 +40,8 @@ class JsonWalk(CallWalk):
         check_fields("JsonOutput", output)
         check_fields("JsonReturning", output["returning"])
         check_fields("JsonFormat", output["returning"].get("format", {}))
-        _, target = check_type(output["typeName"], self.findings)
-        return Value(max(value.size, target.size), target.shape)
+        name, target = check_type(output["typeName"], self.findings)
+        return self.read_value(name, target, value.size)
 
     def key_value(self, body: Node, scope: Scope) -> float:
         check_fields("JsonKeyValue", body)
@@ -141,22 +141,22 @@ class JsonWalk(CallWalk):
                 nested += self._table_columns(column["columns"], size * growth, scope)
             elif "typeName" in column:
                 name, target = check_type(column["typeName"], self.findings)
-                value = bounded(max(size * growth, target.size), target.shape, "JSON_TABLE")
-                columns.append((column["name"], value if target.shape is not Shape.FIXED else _number(name, value)))
+                columns.append((column["name"], self.read_value(name, target, size * growth)))
             else:
                 columns.append((column["name"], FIXED))
         return columns + nested
+
+    def read_value(self, type_name: str, target: Value, size: float) -> Value:
+        """A value of a type that `check_type` knows, read from a document of `size`: only a numeric has many digits."""
+        if target.shape is not Shape.FIXED:
+            return bounded(max(size, target.size), target.shape, type_name)
+        return number(max(size, target.size)) if type_name in NUMERIC_TYPES else FIXED
 
     def _path(self, body: Node) -> float:
         """The size of a path, which is always a literal."""
         check_fields("JsonTablePathSpec", body)
         constant = body["string"]["A_Const"]
         return text_size(constant["sval"].get("sval", ""))
-
-
-def _number(type_name: str, value: Value) -> Value:
-    """A number read from a document: only a numeric may have many digits."""
-    return number(value.size) if type_name in NUMERIC_TYPES else FIXED
 
 
 JsonWalk.visits = CallWalk.visits | {

@@ -37,8 +37,10 @@ def check_type(node: Node, findings: Findings) -> tuple[str, Value]:
         raise _refused_type(".".join([*schema, name]), name)
     findings.cast_targets.add(name)
     length = _length(name, node.get("typmods", []))
-    if "arrayBounds" in node:
+    if "arrayBounds" in node or name.endswith("multirange"):
         return name, Value(length, Shape.ARRAY)
+    if name == "tsvector":
+        return name, Value(length, Shape.TSVECTOR)
     if name in FIXED_TYPES:
         return name, FIXED if length <= FIXED_SIZE else Value(length, Shape.FIXED)
     return name, Value(length, Shape.PLAIN)

@@ -11,8 +11,9 @@ class Shape(Enum):
     """Members are told apart where `(x).f` or `unnest(x)` depends on it; see `Row` for rows with known columns."""
 
     FIXED = "one value of a fixed small size: a number, date, interval, boolean or uuid"
-    PLAIN = "one value of any size that is no row: text, json, a range, a vector, an array of unknown origin"
-    ARRAY = "an array whose elements are no rows"
+    PLAIN = "one value of any size that is no row: text, json, a range, a vector"
+    ARRAY = "an array or multirange, whose elements are no rows"
+    TSVECTOR = "a tsvector, which unnest() takes apart into three columns"
     OPAQUE = "may be a row, or hold rows, of unknown columns"
 
 
@@ -52,7 +53,11 @@ def common_shape(values: list[Value]) -> Shape | Row:
     shapes = {value.shape if isinstance(value.shape, Shape) else Shape.OPAQUE for value in values}
     if Shape.OPAQUE in shapes:
         return Shape.OPAQUE
-    return Shape.ARRAY if Shape.ARRAY in shapes else Shape.PLAIN
+    # An untyped literal or NULL takes the type of what it stands beside.
+    for shape in (Shape.ARRAY, Shape.TSVECTOR):
+        if shape in shapes:
+            return shape
+    return Shape.PLAIN
 
 
 def array_of(values: list[Value], size: float) -> Value:

@@ -65,7 +65,7 @@ async def files(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="headers", methods=["GET"])
 async def headers(req: func.HttpRequest) -> func.HttpResponse:
     response = func.HttpResponse("teapot", status_code=418, mimetype="text/html")
-    headers_set = [("X-Twice", "first"), ("X-Twice", "last"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2; Path=/")]
+    headers_set = [("X-Twice", "first"), ("x-twice", "last"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2; Path=/")]
     for name, value in headers_set:
         response.headers.add(name, value)
     return response

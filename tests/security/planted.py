@@ -1,0 +1,101 @@
+"""The databases of these tests: one with canaries in every tenant's rows, and a twin that holds Seattle's alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from zava.data.isolation_proof import IsolationProof
+from zava.data.pools import Pools
+from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
+from zava.data.tenant_transaction import TenantTransactions
+from zava.local.environment import prepare_schema
+from zava.local.stores import STORES
+
+from tests.conftest import Database
+from tests.security.canaries import Evidence, plant, remove_other_stores
+from tests.security.database_state import DatabaseState
+
+SEATTLE = STORES[0]
+SEATTLE_SCOPE = TenantScope(frozenset({SEATTLE.store_id}), "5e" * 32)
+SECOND_KEY = SigningKey.generate("second1")
+RETIRED_KEY = SigningKey.generate("retired1")
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A database with the app's own parts, a superuser's eye on it, and what betrays a row's owner."""
+
+    database: Database
+    pools: Pools
+    superuser: asyncpg.Connection
+    evidence: Evidence
+
+    @property
+    def state(self) -> DatabaseState:
+        return DatabaseState(self.superuser)
+
+    @property
+    def signing_key(self) -> SigningKey:
+        return SigningKey.parse(self.database.cluster.secrets.tenant_signing_key)
+
+    @property
+    def proof(self) -> IsolationProof:
+        return IsolationProof(self.pools, self.signing_key)
+
+    @property
+    def transactions(self) -> TenantTransactions:
+        return TenantTransactions(self.pools, ContextSigner(self.signing_key), self.proof)
+
+    async def end_sessions_of_tenants(self) -> int:
+        """Terminate every session of the reader login in this database; how many there were."""
+        return await self.superuser.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'zava_reader' AND datname = $1",
+            self.database.name,
+        )
+
+
+async def make_planted(database: Database) -> None:
+    """Plant the canaries into a database, and two more signing keys: one accepted, one that has ended."""
+    superuser = await database.superuser()
+    await plant(superuser)
+    for key, not_after in ((SECOND_KEY, "NULL"), (RETIRED_KEY, "now() - interval '1 minute'")):
+        await superuser.execute(
+            f"INSERT INTO guard.context_key VALUES ($1, $2, $3, {not_after})", key.key_id, *key.pads()
+        )
+    await superuser.close()
+
+
+async def make_twin(planted: Database, name: str) -> Database:
+    """A copy of a planted database from which every other store is removed."""
+    twin = await copy_of(planted, name)
+    superuser = await twin.superuser()
+    await remove_other_stores(superuser, SEATTLE.store_id)
+    await superuser.close()
+    return twin
+
+
+async def copy_of(database: Database, name: str) -> Database:
+    """A copy, block by block, of a database nobody is connected to."""
+    maintenance = await database.cluster.superuser("postgres").open()
+    await maintenance.execute(f"CREATE DATABASE {name} TEMPLATE {database.name} OWNER zava_admin")
+    await maintenance.close()
+    copy = dataclasses.replace(database, name=name, environment=database.environment | {"POSTGRES_DATABASE": name})
+    await prepare_schema(copy.administrator, database.cluster.secrets)
+    return copy
+
+
+@asynccontextmanager
+async def opened(database: Database) -> AsyncGenerator[Planted]:
+    """The parts for one database; what they opened is closed afterwards."""
+    superuser = await database.superuser()
+    pools = Pools(database.settings)
+    try:
+        yield Planted(database, pools, superuser, await Evidence.collect(superuser))
+    finally:
+        await pools.close()
+        await superuser.close()
