@@ -35,7 +35,8 @@ run: $(VENV)/local.stamp  ## start Zava on this machine: PORT=7071 DATA=.local
 	@exec $(BIN) -m zava.local.run $(ARGUMENTS) --port "$(PORT)" --scale "$(SCALE)"
 
 token: $(VENV)/local.stamp  ## print a token: ROLE=store_manager STORE=seattle | regional_manager REGION=puget-sound | super_admin
-	@$(BIN) -m zava.local.token_issuer $(ARGUMENTS) --role "$(ROLE)" --store "$(STORE)" --region "$(REGION)"
+	@$(BIN) -m zava.local.token_issuer $(ARGUMENTS) --role "$(ROLE)" --store "$(STORE)" --region "$(REGION)" \
+	  --permissions "$(PERMISSIONS)" --lifetime "$(LIFETIME)" --subject "$(SUBJECT)"
 
 func: $(VENV)/local.stamp  ## start the database, the issuer and Azurite, then the app under Azure Functions Core Tools
 	@exec $(BIN) -m zava.local.core_tools $(ARGUMENTS) --port "$(PORT)"

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hmac
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -26,15 +27,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import azure.functions as func
-import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
 from zava.data.store_directory import Store
 from zava.data.tenant_context import TenantScope
 from zava.errors import AuthenticationError
+from zava.local.token_issuer import LocalIssuer
 from zava.platform.identity import Principal
 from zava.platform.jwks import JwksCache
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
@@ -63,14 +62,16 @@ def trivial_server() -> MCPServer:
     return server
 
 
-def sdk_handler() -> Handler:
+@contextlib.asynccontextmanager
+async def sdk_handler() -> AsyncGenerator[Handler]:
     """The function that `AsgiFunctionApp` registers. Its first call must come alone: the start-up has a race."""
     asgi = trivial_server().streamable_http_app(
         stateless_http=True,
         json_response=True,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    (function,) = func.AsgiFunctionApp(app=asgi, http_auth_level=func.AuthLevel.ANONYMOUS).get_functions()
+    app = func.AsgiFunctionApp(app=asgi, http_auth_level=func.AuthLevel.ANONYMOUS)
+    (function,) = app.get_functions()
     registered: Any = function.get_user_function()
     context = SimpleNamespace(
         invocation_id="1",
@@ -80,7 +81,9 @@ def sdk_handler() -> Handler:
         trace_context=None,
         retry_context=None,
     )
-    return lambda request: registered(request, context)
+    yield lambda request: registered(request, context)
+    await app.middleware.notify_shutdown()
+    app.startup_task_done = False  # else its finalizer shuts down again, on another loop
 
 
 def our_handler(admit: Callable[[Mapping[str, str]], Coroutine[Any, Any, Caller]]) -> Handler:
@@ -110,27 +113,7 @@ class OneStore:
         return self._stores
 
 
-def issue_token(folder: Path) -> tuple[str, str]:
-    """A head-office token, and the address of the keys it verifies with."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    public: dict[str, Any] = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    keys = folder / "jwks.json"
-    keys.write_text(json.dumps({"keys": [public | {"kid": "1", "alg": "RS256", "use": "sig"}]}))
-    now = int(time.time())
-    claims = {
-        "iss": "zava-auth",
-        "aud": "mcp-server",
-        "sub": "benchmark",
-        "jti": str(uuid4()),
-        "roles": ["super_admin"],
-        "iat": now,
-        "nbf": now,
-        "exp": now + 3600,
-    }
-    return jwt.encode(claims, key, "RS256", headers={"kid": "1"}), keys.as_uri()
-
-
-def handlers(token: str, keys: str) -> dict[str, Handler]:
+def our_handlers(issuer: LocalIssuer, token: str) -> dict[str, Handler]:
     principal = Principal("zava-auth", "benchmark", frozenset({"super_admin"}), frozenset(), None, None, "1", 0, 0)
     caller = Caller(principal, TenantScope(frozenset({uuid4()}), "0" * 64))
     expected = f"Bearer {token}"
@@ -140,9 +123,9 @@ def handlers(token: str, keys: str) -> dict[str, Handler]:
             raise AuthenticationError("unknown token", token_sent=True)
         return caller
 
-    verifier = JwtVerifier(TrustedIssuer("zava-auth", "mcp-server", keys), JwksCache(keys))
+    verifier = JwtVerifier(TrustedIssuer("zava-auth", "mcp-server", issuer.jwks_uri), JwksCache(issuer.jwks_uri))
     verifying = Authentication(verifier, AccessRules(OneStore()))
-    return {SDK: sdk_handler(), OURS: our_handler(comparing), VERIFYING: our_handler(verifying.admit)}
+    return {OURS: our_handler(comparing), VERIFYING: our_handler(verifying.admit)}
 
 
 def tool_calls(era: str, token: str) -> Callable[[], func.HttpRequest]:
@@ -187,20 +170,26 @@ async def calls_per_second(handler: Handler, make_request: Callable[[], func.Htt
 async def measure(rounds: int, calls: int) -> dict[str, dict[str, float]]:
     """Median calls per second by era and side."""
     with tempfile.TemporaryDirectory() as folder:
-        token, keys = issue_token(Path(folder))
-        sides = handlers(token, keys)
-        rates: dict[str, dict[str, list[float]]] = {era: {side: [] for side in sides} for era in TARGETS}
-        for era in TARGETS:
-            make_request = tool_calls(era, token)
-            for handler in sides.values():
-                await check(handler, make_request())
-                await calls_per_second(handler, make_request, 50)
-            for number in range(rounds):
-                print(f"\r{era}: round {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
-                for side, handler in sides.items():
-                    rates[era][side].append(await calls_per_second(handler, make_request, calls))
-            print(file=sys.stderr)
-    return {era: {side: median(values) for side, values in by_side.items()} for era, by_side in rates.items()}
+        issuer = LocalIssuer(Path(folder))
+        token = issuer.mint("super_admin")
+        async with sdk_handler() as sdk:
+            sides = {SDK: sdk} | our_handlers(issuer, token)
+            return {era: await compare(sides, era, tool_calls(era, token), rounds, calls) for era in TARGETS}
+
+
+async def compare(
+    sides: dict[str, Handler], era: str, make_request: Callable[[], func.HttpRequest], rounds: int, calls: int
+) -> dict[str, float]:
+    rates: dict[str, list[float]] = {side: [] for side in sides}
+    for handler in sides.values():
+        await check(handler, make_request())
+        await calls_per_second(handler, make_request, 50)
+    for number in range(rounds):
+        sys.stderr.write(f"\r{era}: round {number + 1} of {rounds} ")
+        for side, handler in sides.items():
+            rates[side].append(await calls_per_second(handler, make_request, calls))
+    sys.stderr.write("\n")
+    return {side: median(values) for side, values in rates.items()}
 
 
 def main() -> int:

@@ -4,6 +4,7 @@
     |-- ValidationError             VALIDATION_ERROR      an argument or header is malformed
     |-- AuthenticationError         AUTHENTICATION_ERROR  no token, or one that does not verify (HTTP 401)
     |-- AuthorizationError          AUTHORIZATION_ERROR   a verified caller asks for what is not theirs (HTTP 403)
+    |   `-- InsufficientScopeError  INSUFFICIENT_SCOPE    the token's permissions do not reach; one with more would
     |-- ServiceUnavailableError     SERVICE_UNAVAILABLE   something Zava stands on is away; try again (HTTP 503)
     |-- BusyError                   BUSY                  this caller has enough calls in flight; try again
     `-- DatabaseError               DATABASE_ERROR        PostgreSQL failed in a way the caller cannot mend
@@ -51,6 +52,10 @@ class AuthenticationError(MCPError):
 
 class AuthorizationError(MCPError):
     code = "AUTHORIZATION_ERROR"
+
+
+class InsufficientScopeError(AuthorizationError):
+    code = "INSUFFICIENT_SCOPE"
 
 
 class ServiceUnavailableError(MCPError):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from tests.conftest import Cluster, Database, _create_clone
+from tests.security.pgbouncer import PgBouncer
+from tests.security.pgbouncer import is_installed as pgbouncer_is_installed
+from tests.security.pgbouncer import running as running_pgbouncer
 from tests.security.planted import Planted, copy_of, make_planted, make_twin, opened
 
 
@@ -30,3 +34,22 @@ async def twin(planted_template: Database) -> AsyncIterator[Planted]:
     """The same for Seattle, and nothing of any other store. Only read."""
     async with opened(await make_twin(planted_template, "zava_twin")) as parts:
         yield parts
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(cluster: Cluster) -> Iterator[PgBouncer]:
+    if not pgbouncer_is_installed():
+        if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
+            pytest.fail("PgBouncer is missing, and ZAVA_REQUIRE_SERVICES=1 says that it must be there")
+        pytest.skip("PgBouncer is not installed (Debian: apt install pgbouncer)")
+    with running_pgbouncer(cluster) as pooler:
+        yield pooler
+
+
+@pytest.fixture(params=["direct", "through PgBouncer"])
+def route(request: pytest.FixtureRequest) -> Callable[[Database], Database]:
+    """How the app reaches a database."""
+    if request.param == "direct":
+        return lambda database: database
+    pooler: PgBouncer = request.getfixturevalue("pgbouncer")
+    return pooler.before

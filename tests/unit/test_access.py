@@ -13,9 +13,9 @@ import pytest
 from tests.sample_directory import SampleDirectory, ids
 from zava.data.store_directory import Store
 from zava.data.tenant_context import TenantScope
-from zava.errors import AuthorizationError, MCPError, ValidationError
+from zava.errors import AuthorizationError, InsufficientScopeError, MCPError, ValidationError
 from zava.platform.identity import Principal
-from zava.services.access import PERMISSIONS, AccessRules, InsufficientScopeError, permissions_of
+from zava.services.access import PERMISSIONS, AccessRules, permissions_of
 
 SEATTLE = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 TACOMA = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
@@ -32,7 +32,7 @@ def principal(
         issuer="zava-auth",
         subject="ada",
         roles=frozenset(roles),
-        permissions=frozenset(permissions.split()),
+        permissions=frozenset(permissions.split()) if permissions else None,
         allowed_stores=None if stores is None else frozenset(stores),
         allowed_regions=None if regions is None else frozenset(regions),
         token_id="1",

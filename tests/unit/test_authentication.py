@@ -13,10 +13,16 @@ from mcp.client.auth.utils import (
 from mcp.shared.auth import ProtectedResourceMetadata
 
 from tests.loopback_issuer import CLIENT, TENANT
-from zava.errors import AuthenticationError, AuthorizationError, MCPError, ServiceUnavailableError, ValidationError
+from zava.errors import (
+    AuthenticationError,
+    AuthorizationError,
+    InsufficientScopeError,
+    MCPError,
+    ServiceUnavailableError,
+    ValidationError,
+)
 from zava.platform.settings import Settings
 from zava.protocol.authentication import ProtectedResource, bearer_token
-from zava.services.access import InsufficientScopeError
 
 METADATA_URL = "https://zava.example/.well-known/oauth-protected-resource/mcp"
 RESOURCE = ProtectedResource("https://issuer.example", ("products.read", "sales.read"), "https://zava.example")

@@ -25,13 +25,13 @@ from zava.errors import (
     BusyError,
     DatabaseError,
     DatabaseUnavailableError,
+    InsufficientScopeError,
     IsolationError,
     MCPError,
     ServiceUnavailableError,
     ValidationError,
 )
 from zava.protocol.request import Caller
-from zava.services.access import InsufficientScopeError
 
 GOOD = handshake("tools/call", tool("add", a=1, b=2))
 NO_JSON = GOOD.but(body=b"{")

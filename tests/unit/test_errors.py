@@ -11,9 +11,7 @@ from zava.errors import MCPError, error_of_sqlstate
 
 
 def _tree() -> dict[str, type[MCPError]]:
-    return {
-        name: kind for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, MCPError)
-    }
+    return {name: kind for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, MCPError)}
 
 
 def test_the_docstring_draws_every_class_with_its_code() -> None:

@@ -36,7 +36,17 @@ def test_a_key_survives_its_text_and_hides_its_secret() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "k1", "k1:", "k1:zz", f":{'00' * 32}", f"K1:{'00' * 32}", f"k|1:{'00' * 32}", f"{'k' * 17}:{'00' * 32}", "k1:00"],
+    [
+        "",
+        "k1",
+        "k1:",
+        "k1:zz",
+        f":{'00' * 32}",
+        f"K1:{'00' * 32}",
+        f"k|1:{'00' * 32}",
+        f"{'k' * 17}:{'00' * 32}",
+        "k1:00",
+    ],
 )
 def test_a_malformed_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"key|hexadecimal"):

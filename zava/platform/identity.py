@@ -10,14 +10,15 @@ from typing import Protocol
 class Principal:
     """A caller whose token verified.
 
-    `allowed_stores` and `allowed_regions` are None when the token does not carry the claim at all, and empty when it
-    carries an empty one: the first falls back to the grants table, the second is nobody (design, section 5).
+    `permissions`, `allowed_stores` and `allowed_regions` are None when the token does not carry the claim at all, and
+    empty when it carries an empty one: the first falls back to the role's default and to the grants table, the second
+    is nobody (design, section 5).
     """
 
     issuer: str
     subject: str
     roles: frozenset[str]
-    permissions: frozenset[str]
+    permissions: frozenset[str] | None
     allowed_stores: frozenset[str] | None
     allowed_regions: frozenset[str] | None
     token_id: str

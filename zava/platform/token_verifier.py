@@ -39,8 +39,6 @@ _OIDC_CLAIMS = [*_CLAIMS, "jti"]
 _ENTRA_CLAIMS = [*_CLAIMS, "tid", "oid", "ver", "uti", "azp"]
 # Scopes about the sign-in itself (OpenID Connect Core, section 5.4): they say nothing about this API.
 _SIGN_IN_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
-# What a token holds that states its permissions and states none: it must not fall back to its role's default.
-_STATES_NONE = frozenset({""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +64,10 @@ class JwtVerifier:
     """Verifies tokens; implements `zava.platform.identity.TokenVerifier`.
 
     A verified token is remembered for at most a minute, by its SHA-256, because clients send the same one with every
-    call. That is sound: the same bytes carry the same signature and claims, issuer and audience do not change in a
-    process, and a token that was valid once only stops being so by its `exp`, which is looked at on every use (without
-    leeway: in its last minute a token is verified in full), by revocation, which is checked behind this class, or by
-    its key's withdrawal, which the key cache itself notices no sooner. Refusals are not remembered, so nobody
-    without a valid token can fill or empty the memory.
+    call. That is sound: the same bytes carry the same signature and claims, and issuer and audience do not change in a
+    process. What ends a valid token is its `exp`, looked at on every use (without leeway: once past it, a token is
+    verified in full), its revocation, checked behind this class, or the withdrawal of its key, which the key cache
+    itself may learn an hour late. Refusals are not remembered, so nobody without a valid token can fill the memory.
 
     Args:
         clock: seconds since 1970.
@@ -204,11 +201,11 @@ def _text(claims: dict[str, Any], name: str) -> str:
     return value
 
 
-def _permissions(claims: dict[str, Any]) -> frozenset[str]:
+def _permissions(claims: dict[str, Any]) -> frozenset[str] | None:
     """The union of all claims that state permissions: `permissions`, `scp` (Entra ID) and `scope` (RFC 9068)."""
     claimed = (_names(claims, name, spaced=True) for name in ("permissions", "scp", "scope"))
     stated = [names for names in claimed if names is not None and (not names or not names <= _SIGN_IN_SCOPES)]
-    return (frozenset[str]().union(*stated) or _STATES_NONE) if stated else frozenset()
+    return frozenset[str]().union(*stated) if stated else None
 
 
 def _names(claims: dict[str, Any], name: str, *, spaced: bool = False) -> frozenset[str] | None:

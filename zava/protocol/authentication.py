@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zava.errors import AuthenticationError, MCPError, ValidationError
+from zava.errors import AuthenticationError, InsufficientScopeError, MCPError, ValidationError
 from zava.platform.identity import TokenVerifier
 from zava.platform.settings import Settings
 from zava.platform.token_verifier import TrustedIssuer
 from zava.protocol.request import Caller
-from zava.services.access import FULL_ACCESS_SCOPE, PERMISSIONS, AccessRules, InsufficientScopeError
+from zava.services.access import FULL_ACCESS_SCOPE, PERMISSIONS, AccessRules
 
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 RESOURCE_PATH = "/mcp"

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from zava.data.store_directory import Store
 from zava.data.tenant_context import TenantScope
-from zava.errors import AuthorizationError, ValidationError
+from zava.errors import AuthorizationError, InsufficientScopeError, ValidationError
 from zava.platform.identity import Principal
 
 SUPER_ADMIN = "super_admin"
@@ -37,10 +37,6 @@ FULL_ACCESS_SCOPE = "mcp.access"
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _EVERYTHING = UUID(int=0)
-
-
-class InsufficientScopeError(AuthorizationError):
-    """The token's own permissions do not reach: unlike a missing role, one that states more would help (RFC 6750)."""
 
 
 class Directory(Protocol):
@@ -118,7 +114,7 @@ class AccessRules:
 
 def permissions_of(principal: Principal) -> frozenset[str]:
     """What the principal's tools may do: what its token states, or all of it when it states nothing."""
-    if not principal.permissions or FULL_ACCESS_SCOPE in principal.permissions:
+    if principal.permissions is None or FULL_ACCESS_SCOPE in principal.permissions:
         return PERMISSIONS
     return principal.permissions & PERMISSIONS
 

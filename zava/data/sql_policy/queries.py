@@ -166,7 +166,7 @@ class QueryWalk(SourceWalk):
                 (name, one_of([first, second]) if recursive is None else _grown(name, first, second))
                 for (name, first), (_, second) in zip(result.columns, other.columns, strict=True)
             ]
-            result = QueryResult(columns, (result.rows if recursive is None else recursive.rows) + other.rows)
+            result = QueryResult(columns, result.rows + other.rows if recursive is None else recursive.rows)
         self._order_and_limit(node, _results_scope(result.columns, outer, ctes), {name for name, _ in result.columns})
         return result
 
