@@ -27,11 +27,16 @@ from zava.services.sales_query import SalesQueries
 from zava.services.table_schemas import TableSchemas
 
 
+# Ten times the longest statement the policy reads. A hostile body of 4 MiB holds up the whole worker for up to 0.9 s.
+_MAX_BODY_BYTES = 256 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the triggers call."""
+    """What the triggers call, and what the commands and tests reach the same parts by."""
 
     endpoint: McpEndpoint
+    sales_queries: SalesQueries
     resource: ProtectedResource
     health: Health
     embedding_refresh: EmbeddingRefresh
@@ -57,7 +62,14 @@ def build(settings: Settings) -> Application:
         authentication.admit,
         allowed_origins=settings.mcp_allowed_origins,
         request_timeout=settings.request_timeout_seconds,
+        max_body_bytes=_MAX_BODY_BYTES,
         challenge=resource.www_authenticate,
     )
-    health = Health(proof, authentication)
-    return Application(endpoint, resource, health, EmbeddingRefresh(EmbeddingStore(pools), HashingEmbedder()), pools)
+    return Application(
+        endpoint=endpoint,
+        sales_queries=sales_queries,
+        resource=resource,
+        health=Health(proof, authentication),
+        embedding_refresh=EmbeddingRefresh(EmbeddingStore(pools), HashingEmbedder()),
+        pools=pools,
+    )

@@ -49,7 +49,7 @@ _STATUSES: dict[str, tuple[Any, dict[str, str], int]] = {
     "a foreign origin": (_LIST, {"Origin": "https://evil.example"}, 403),
     "another content type": (_LIST, {"Content_Type": "text/plain"}, 415),
     "an accept without JSON": (_LIST, {"Accept": "text/html"}, 406),
-    "a body beyond 4 MiB": (b" " * (4 * 1024 * 1024 + 1), {}, 413),
+    "a body beyond 256 KiB": (b" " * (256 * 1024 + 1), {}, 413),
 }
 
 

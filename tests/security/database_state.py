@@ -14,27 +14,30 @@ SELECT string_agg(CASE c.relkind
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'S') AND n.nspname = ANY ($1) AND c.relname NOT LIKE 'pg_statistic%'
 """
-OUR_SCHEMAS = ("retail", "zava", "guard")
 
 
 class DatabaseState:
-    """Takes what is written down at one moment, to be compared with another moment. Asks as superuser."""
+    """What is written down in one database, to be compared with a moment later. Asks as superuser."""
 
     def __init__(self, superuser: asyncpg.Connection) -> None:
         self._superuser = superuser
+        self._position = ""
+        self._versions: dict[str, tuple[object, ...]] = {}
 
-    async def of_our_tables(self) -> dict[str, tuple[object, ...]]:
-        """Row versions of every table in the product's own schemas."""
-        return await self._row_versions(*OUR_SCHEMAS)
+    @classmethod
+    async def now(cls, superuser: asyncpg.Connection) -> DatabaseState:
+        state = cls(superuser)
+        await state.changes()
+        return state
 
-    async def of_everything(self) -> dict[str, tuple[object, ...]]:
-        """Row versions of every table, PostgreSQL's own included: roles, settings, functions, large objects."""
-        return await self._row_versions(*OUR_SCHEMAS, "public", "pg_catalog")
-
-    async def write_position(self) -> str:
-        """How far the write-ahead log reaches: as long as it stays, nobody on the server has written anything."""
-        return str(await self._superuser.fetchval("SELECT pg_current_wal_insert_lsn()"))
-
-    async def _row_versions(self, *schemas: str) -> dict[str, tuple[object, ...]]:
-        query = await self._superuser.fetchval(_EVERY_TABLE, list(schemas))
-        return {name: tuple(rest) for name, *rest in await self._superuser.fetch(query)}
+    async def changes(self) -> frozenset[str]:
+        """Names of the tables, PostgreSQL's own included, in which something was written since the last time."""
+        # As long as the write-ahead log stays where it is, nobody on the whole server has written anything.
+        position = str(await self._superuser.fetchval("SELECT pg_current_wal_insert_lsn()"))
+        if position == self._position:
+            return frozenset()
+        query = await self._superuser.fetchval(_EVERY_TABLE, ["retail", "zava", "guard", "public", "pg_catalog"])
+        before, self._position = self._versions, position
+        self._versions = {name: tuple(rest) for name, *rest in await self._superuser.fetch(query)}
+        names = self._versions.keys() | before.keys()
+        return frozenset(name for name in names if self._versions.get(name) != before.get(name))

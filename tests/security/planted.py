@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from zava.data.administration import prepare_roles
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
@@ -18,7 +19,6 @@ from zava.local.stores import STORES
 
 from tests.conftest import Database
 from tests.security.canaries import Evidence, plant, remove_other_stores
-from tests.security.database_state import DatabaseState
 
 SEATTLE = STORES[0]
 SEATTLE_SCOPE = TenantScope(frozenset({SEATTLE.store_id}), "5e" * 32)
@@ -32,30 +32,29 @@ class Planted:
 
     database: Database
     pools: Pools
+    proof: IsolationProof
+    transactions: TenantTransactions
     superuser: asyncpg.Connection
     evidence: Evidence
 
     @property
-    def state(self) -> DatabaseState:
-        return DatabaseState(self.superuser)
-
-    @property
     def signing_key(self) -> SigningKey:
-        return SigningKey.parse(self.database.cluster.secrets.tenant_signing_key)
-
-    @property
-    def proof(self) -> IsolationProof:
-        return IsolationProof(self.pools, self.signing_key)
-
-    @property
-    def transactions(self) -> TenantTransactions:
-        return TenantTransactions(self.pools, ContextSigner(self.signing_key), self.proof)
+        return signing_key_of(self.database)
 
     async def end_sessions_of_tenants(self) -> int:
         """Terminate every session of the reader login in this database; how many there were."""
         return await self.superuser.fetchval(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'zava_reader' AND datname = $1",
             self.database.name,
+        )
+
+    async def mend_reader(self) -> None:
+        """Undo what a session of the reader can do to its own role once READ ONLY is gone: password and settings."""
+        secrets = self.database.cluster.secrets
+        await self.superuser.execute("ALTER ROLE zava_reader RESET ALL")
+        await self.superuser.execute(f"ALTER ROLE zava_reader IN DATABASE {self.database.name} RESET ALL")
+        await prepare_roles(
+            self.database.administrator, reader_password=secrets.reader_password, app_password=secrets.app_password
         )
 
 
@@ -89,13 +88,19 @@ async def copy_of(database: Database, name: str) -> Database:
     return copy
 
 
+def signing_key_of(database: Database) -> SigningKey:
+    return SigningKey.parse(database.cluster.secrets.tenant_signing_key)
+
+
 @asynccontextmanager
 async def opened(database: Database) -> AsyncGenerator[Planted]:
     """The parts for one database; what they opened is closed afterwards."""
     superuser = await database.superuser()
-    pools = Pools(database.settings)
+    pools, key = Pools(database.settings), signing_key_of(database)
+    proof = IsolationProof(pools, key)
+    transactions = TenantTransactions(pools, ContextSigner(key), proof)
     try:
-        yield Planted(database, pools, superuser, await Evidence.collect(superuser))
+        yield Planted(database, pools, proof, transactions, superuser, await Evidence.collect(superuser))
     finally:
         await pools.close()
         await superuser.close()

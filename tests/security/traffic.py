@@ -65,13 +65,13 @@ class Traffic:
         return self.tally
 
     async def call(self, store: SampleStore, number: int) -> None:
-        """One call of one tenant. Of fifty, one has no time to be answered, and one is given up by its client."""
+        """One call of one tenant. Of fifty, one has little time to be answered, and one is soon given up."""
         statement = _STATEMENTS[number % len(_STATEMENTS)]
         scope = TenantScope(frozenset({store.store_id}), f"{STORES.index(store):064x}")
-        in_haste, given_up = number % 50 == 7, number % 50 == 23
+        in_haste, given_up, patience = number % 50 == 7, number % 50 == 23, number % 16 * 0.003
         try:
-            async with asyncio.timeout(0.002 if given_up else None):
-                deadline = time.monotonic() + (0.002 if in_haste else 20)
+            async with asyncio.timeout(patience if given_up else None):
+                deadline = time.monotonic() + (patience if in_haste else 20)
                 result = await self._queries.run(statement, scope, deadline=deadline)
         except TimeoutError:
             self.tally.errors["given up"] += 1

@@ -216,8 +216,8 @@ def _server_left_on(data: Path) -> psutil.Process | None:
 def _disown(pid_file: Path) -> None:
     """Put this process's id in the file of a server that is gone, so that no living process is taken for it.
 
-    PostgreSQL never takes its own parent for another server. The rest of the file stays: with it the new server finds
-    out whether sessions of the old one still run, which a removed file would let it overlook, to the data's harm.
+    PostgreSQL never takes its own parent for another server. The rest of the file stays: it names the shared memory by
+    which the new server finds out whether sessions of the old one still run, and two servers would destroy the data.
     """
     if pid_file.exists():
         _, *rest = pid_file.read_bytes().split(b"\n")

@@ -6,11 +6,13 @@ code changes the modes of parent folders, adds a system user and leaves servers 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
 import pwd
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +62,9 @@ def server_folder(home: Path, account: Account) -> Path:
     elif account.can_reach(home) or inside.exists():
         make_folder(inside, 0o700 if account.uid == os.geteuid() else 0o711)
         return inside
-    if outside.exists() or outside.is_symlink():
-        made = outside.lstat()
-        if outside.is_symlink() or made.st_uid != os.geteuid() or made.st_mode & 0o022:
+    with contextlib.suppress(FileNotFoundError):
+        there = outside.lstat()
+        if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid():  # anybody may put something there
             raise DataFolderError(f"{outside} belongs to somebody else: remove it, or name another folder with DATA=.")
         if not inside.is_symlink():  # the data folder it was made for has been removed by hand
             shutil.rmtree(outside)

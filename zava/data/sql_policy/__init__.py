@@ -22,8 +22,6 @@ server of version 16 or later where no function, operator or type is added to th
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-
 from zava.data.sql_policy import grammar
 from zava.data.sql_policy.limits import check_text
 from zava.data.sql_policy.nodes import check_fields, only_node
@@ -54,8 +52,10 @@ def analyse(sql: str) -> SqlAnalysis:
         _log.exception("the SQL policy met a tree it cannot read")
         violations = (Violation("unknown_syntax", "statement", "Write the query in a simpler way."),)
     found = walk.findings
-    return replace(
-        known,
+    return SqlAnalysis(
+        statement_kind=known.statement_kind,
+        fingerprint=known.fingerprint,
+        statement=known.statement,
         relations=tuple(sorted(found.relations)),
         functions=tuple(sorted(found.functions)),
         operators=tuple(sorted(found.operators)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zava.data.sql_policy.expressions import ExpressionWalk
+from zava.data.sql_policy.expressions import ExpressionWalk, with_fields
 from zava.data.sql_policy.functions import AGGREGATES, FUNCTIONS, SET_RETURNING, VOLATILE, Result
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.limits import MAX_WIDTH
@@ -29,7 +29,11 @@ class CallWalk(ExpressionWalk):
         Raises:
             Refusal: the rule that `refusals.refused_function` knows for it, or `function_schema`.
         """
-        *schema, name = strings(body["funcname"])
+        names = body["funcname"]
+        if len(names) == 1 and (bare := names[0]["String"]["sval"]) in FUNCTIONS:
+            self.findings.functions.add(bare)
+            return bare
+        *schema, name = strings(names)
         if schema not in ([], ["pg_catalog"]):
             raise Refusal(
                 "function_schema",
@@ -45,14 +49,15 @@ class CallWalk(ExpressionWalk):
         name = self.function_name(body)
         arguments: list[Node] = body.get("args", [])
         collects = FUNCTIONS[name] is Result.COLLECTED
-        if name in SIZE_MAKERS:
+        sizes = name in SIZE_MAKERS
+        if sizes:
             self._refuse_nested(name, arguments)
         self.collecting += collects
-        self.sizing += name in SIZE_MAKERS
+        self.sizing += sizes
         values = self.expressions(arguments, scope)
         self.collecting -= collects
-        self.sizing -= name in SIZE_MAKERS
-        ordered = self.sort(body.get("agg_order", ()), scope)
+        self.sizing -= sizes
+        ordered = self.sort(body["agg_order"], scope) if "agg_order" in body else []
         self.optional(body.get("agg_filter"), scope)
         if "over" in body:
             self.window(body["over"], scope)
@@ -102,4 +107,4 @@ class CallWalk(ExpressionWalk):
         self.optional(body.get("endOffset"), scope)
 
 
-CallWalk.visits = ExpressionWalk.visits | {"FuncCall": CallWalk.function_call}
+CallWalk.visits = ExpressionWalk.visits | with_fields({"FuncCall": CallWalk.function_call})

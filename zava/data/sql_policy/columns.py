@@ -23,11 +23,11 @@ def resolve_column(parts: list[str], scope: Scope) -> Value:
         Refusal: `column` or `system_column`.
     """
     name = parts[-1]
-    refuse_system_name(name)
     if len(parts) == 1:
         value = scope.column(name)
         if value is not None:
             return value
+        refuse_system_name(name)
         source = scope.source(name)
         if source is None:
             raise refused_column(name, name, scope.names(), _ALIAS_REASON if name in scope.result_names() else "")
@@ -35,6 +35,7 @@ def resolve_column(parts: list[str], scope: Scope) -> Value:
     source = resolve_source(parts[:-1], scope)
     value = source.columns.get(name)
     if value is None:
+        refuse_system_name(name)
         raise refused_column(".".join(parts), name, list(source.columns), f"{parts[-2]} has no such column. ")
     return value
 
@@ -45,14 +46,14 @@ def resolve_source(parts: list[str], scope: Scope) -> Source:
     Raises:
         Refusal: `column` or `system_column`.
     """
-    for part in parts:
-        refuse_system_name(part)
     source: Source | None = None
     if len(parts) == 1:
         source = scope.source(parts[0])
     elif len(parts) == 2 and parts[0] == RETAIL_SCHEMA:
         source = scope.source(parts[1], RETAIL_SCHEMA)
     if source is None:
+        for part in parts:
+            refuse_system_name(part)
         known = [source.name for level in scope.levels() for source in level.sources if source.name]
         raise Refusal(
             "column",
@@ -89,5 +90,8 @@ def result_value(value: Value) -> Value:
 
 def column_parts(fields: list[Node]) -> tuple[list[str], bool]:
     """The names of a ColumnRef, and whether it ends in `*`."""
-    star = "A_Star" in fields[-1]
-    return [field["String"]["sval"] for field in (fields[:-1] if star else fields)], star
+    if "A_Star" in fields[-1]:
+        return [field["String"]["sval"] for field in fields[:-1]], True
+    if len(fields) == 1:
+        return [fields[0]["String"]["sval"]], False
+    return [field["String"]["sval"] for field in fields], False

@@ -13,10 +13,14 @@ from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.literals import literal_number, literal_text, upper_bound
 from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Shape, Value
 
+_DIGIT_MAKERS: Final = frozenset("power pow exp factorial round trunc lcm to_number numeric".split())
+
 # The longest text of a numeric: 131 072 digits before the point, 16 383 after it.
 MAX_DIGITS: Final = 150_000.0
 # Nine characters, ",1e131071", may become this many digits each when a text is read as numbers.
 _DIGITS_A_CHARACTER: Final = MAX_DIGITS / 9
+
+_DIGITS: Final = frozenset("0123456789")
 
 # Types whose values print with any number of digits; a text cast to one of the second kind may hold many numbers.
 NUMERIC_TYPES: Final = frozenset({"numeric", "decimal"})
@@ -26,7 +30,7 @@ COMPOSED_TYPES: Final = frozenset({"jsonb", "jsonpath", "numrange", "nummultiran
 def text_size(text: str) -> float:
     """The size of a literal, including the digits of the numbers with an exponent that may be read from it."""
     size = float(len(text))
-    if "e" in text or "E" in text:
+    if ("e" in text or "E" in text) and not _DIGITS.isdisjoint(text):
         for tail in text.lower().split("e")[1:]:
             digits = tail.lstrip("+-")
             digits = digits[: len(digits) - len(digits.lstrip("0123456789"))]
@@ -73,8 +77,12 @@ def power(base: Value, exponent: Node) -> Value:
 
 def numeric_call(name: str, arguments: list[Node], values: list[Value]) -> Value:
     """What a function of the class FIXED returns: digits only come from numbers."""
-    numbers = [value.size for value in values if value.shape is Shape.FIXED]
-    widest = max(numbers, default=FIXED_SIZE)
+    widest = FIXED_SIZE
+    for value in values:
+        if value.size > widest and value.shape is Shape.FIXED:
+            widest = value.size
+    if name not in _DIGIT_MAKERS:
+        return FIXED if widest == FIXED_SIZE else number(widest)
     match name:
         case "power" | "pow" if len(arguments) > 1:
             return power(values[0], arguments[1])
@@ -83,14 +91,12 @@ def numeric_call(name: str, arguments: list[Node], values: list[Value]) -> Value
             return number(MAX_DIGITS if exponent is None else abs(exponent) * 4)
         case "round" | "trunc" if len(arguments) > 1:
             return number(widest + max(0.0, min(upper_bound(arguments[1]), MAX_DIGITS)))
-        case "lcm":
-            return number(sum(numbers))
-        case "to_number":
+        case "lcm" | "to_number":
             return number(sum(value.size for value in values))
         case "numeric":
             return cast_value(arguments[0], values[0], "numeric", FIXED) if arguments else FIXED
         case _:
-            return FIXED if widest <= FIXED_SIZE else number(widest)
+            return number(widest)
 
 
 def _made_of_json(node: Node) -> bool:

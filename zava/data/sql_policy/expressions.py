@@ -13,7 +13,7 @@ from zava.data.sql_policy.digits import arithmetic, cast_value, text_size
 from zava.data.sql_policy.findings import Findings
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.limits import MAX_DEPTH
-from zava.data.sql_policy.nodes import check_fields, only_node
+from zava.data.sql_policy.nodes import FIELDS, check_fields, only_node
 from zava.data.sql_policy.scope import Scope
 from zava.data.sql_policy.sizes import bounded
 from zava.data.sql_policy.type_names import check_collation, check_operator, check_type
@@ -21,8 +21,7 @@ from zava.data.sql_policy.values import FIXED, Column, Shape, Value, array_of, c
 from zava.data.sql_policy.verdict import Refusal
 from zava.data.sql_policy.vocabulary import GROWING_OPERATORS
 
-# Words that dates are written with and that mean another day tomorrow.
-_MOVING_WORDS: Final = ("now", "today", "tomorrow", "yesterday")
+_LONGEST_DATE: Final = 60
 _OPERATOR_KINDS: Final = frozenset(
     "AEXPR_OP AEXPR_OP_ANY AEXPR_OP_ALL AEXPR_DISTINCT AEXPR_NOT_DISTINCT AEXPR_NULLIF AEXPR_IN AEXPR_LIKE AEXPR_ILIKE "
     "AEXPR_SIMILAR".split()
@@ -49,6 +48,15 @@ def unknown(what: str) -> Refusal:
 Visit = Callable[[Any, Node, Scope], Value]
 
 
+def too_deep() -> Refusal:
+    return Refusal("too_deep", "nesting", "Split the query into CTEs: it is nested too deeply.")
+
+
+def with_fields(visits: Mapping[str, Visit]) -> dict[str, tuple[Visit, frozenset[str]]]:
+    """A table of visits, the fields that a node of each kind may have beside."""
+    return {kind: (visit, FIELDS[kind]) for kind, visit in visits.items()}
+
+
 class ExpressionWalk:
     """Visits expressions; `expression` is the way in."""
 
@@ -58,21 +66,28 @@ class ExpressionWalk:
         self.depth = 0
 
     # How a node of each kind is visited; the layers above add theirs.
-    visits: ClassVar[dict[str, Visit]]
+    visits: ClassVar[dict[str, tuple[Visit, frozenset[str]]]]
 
     def enter(self) -> None:
         """Go one level deeper; whoever returns normally takes it back."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise Refusal("too_deep", "nesting", "Split the query into CTEs: it is nested too deeply.")
+            raise too_deep()
 
     def expression(self, node: Node, scope: Scope) -> Value:
-        kind, body = only_node(node)
-        visit = self.visits.get(kind)
-        if visit is None:
+        # The most frequent call of all: what only_node, check_fields and enter do stands here in line.
+        if len(node) != 1:
+            raise unknown("node without a kind")
+        ((kind, body),) = node.items()
+        known = self.visits.get(kind)
+        if known is None:
             raise _refused_node(kind, body)
-        check_fields(kind, body)
-        self.enter()
+        visit, fields = known
+        if not fields.issuperset(body):
+            check_fields(kind, body)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise too_deep()
         value = visit(self, body, scope)
         self.depth -= 1
         return value
@@ -86,9 +101,11 @@ class ExpressionWalk:
             self.expression(node, scope)
 
     def constant(self, body: Node, _scope: Scope) -> Value:
+        if "ival" in body:
+            return FIXED
         if "sval" in body:
-            text: str = body["sval"].get("sval", "")
-            if len(text) < 40 and any(word in text.lower() for word in _MOVING_WORDS):
+            text: str = body["sval"]["sval"]
+            if not self.findings.volatile and _moves(text):
                 self.findings.volatile = True
             return Value(text_size(text), Shape.PLAIN)
         if "fval" in body:
@@ -98,11 +115,17 @@ class ExpressionWalk:
         return Value(0.0, Shape.PLAIN) if "isnull" in body else FIXED
 
     def column(self, body: Node, scope: Scope) -> Value:
-        parts, star = column_parts(body["fields"])
+        fields = body["fields"]
+        if len(fields) == 2 and "String" in fields[1]:  # the usual form, found without a detour
+            source = scope.source(fields[0]["String"]["sval"])
+            value = None if source is None else source.columns.get(fields[1]["String"]["sval"])
+            if value is not None:
+                return value
+        parts, star = column_parts(fields)
         if not star:
             return resolve_column(parts, scope)
         if not parts:  # ROW(*)
-            return Value(sum(value.size for value in scope.columns.values()), Shape.OPAQUE)
+            return Value(sum(source.row().size for source in scope.sources), Shape.OPAQUE)
         return resolve_source(parts, scope).row()
 
     def operation(self, body: Node, scope: Scope) -> Value:
@@ -203,25 +226,27 @@ class ExpressionWalk:
         return self.expression(body["arg"], scope)
 
 
-ExpressionWalk.visits = {
-    "A_ArrayExpr": ExpressionWalk.array,
-    "A_Const": ExpressionWalk.constant,
-    "A_Expr": ExpressionWalk.operation,
-    "A_Indirection": ExpressionWalk.indirection,
-    "BoolExpr": ExpressionWalk.condition,
-    "BooleanTest": ExpressionWalk.condition,
-    "CaseExpr": ExpressionWalk.case,
-    "CoalesceExpr": ExpressionWalk.alternatives,
-    "CollateClause": ExpressionWalk.collate,
-    "ColumnRef": ExpressionWalk.column,
-    "GroupingFunc": ExpressionWalk.condition,
-    "MinMaxExpr": ExpressionWalk.alternatives,
-    "NamedArgExpr": ExpressionWalk.named_argument,
-    "NullTest": ExpressionWalk.condition,
-    "RowExpr": ExpressionWalk.row,
-    "SQLValueFunction": ExpressionWalk.clock,
-    "TypeCast": ExpressionWalk.type_cast,
-}
+ExpressionWalk.visits = with_fields(
+    {
+        "A_ArrayExpr": ExpressionWalk.array,
+        "A_Const": ExpressionWalk.constant,
+        "A_Expr": ExpressionWalk.operation,
+        "A_Indirection": ExpressionWalk.indirection,
+        "BoolExpr": ExpressionWalk.condition,
+        "BooleanTest": ExpressionWalk.condition,
+        "CaseExpr": ExpressionWalk.case,
+        "CoalesceExpr": ExpressionWalk.alternatives,
+        "CollateClause": ExpressionWalk.collate,
+        "ColumnRef": ExpressionWalk.column,
+        "GroupingFunc": ExpressionWalk.condition,
+        "MinMaxExpr": ExpressionWalk.alternatives,
+        "NamedArgExpr": ExpressionWalk.named_argument,
+        "NullTest": ExpressionWalk.condition,
+        "RowExpr": ExpressionWalk.row,
+        "SQLValueFunction": ExpressionWalk.clock,
+        "TypeCast": ExpressionWalk.type_cast,
+    }
+)
 _NODE_RULES: Final[Mapping[str, tuple[str, str]]] = {
     "ParamRef": ("parameter", "Write the value itself as a literal instead of a placeholder."),
     "XmlExpr": ("xml", "Build JSON instead, for example with jsonb_build_object() or json_agg()."),
@@ -239,6 +264,14 @@ def _refused_node(kind: str, body: Node) -> Refusal:
     rule, hint = _NODE_RULES.get(kind, ("unknown_syntax", "Write the query without this construct."))
     piece = f"${body['number']}" if kind == "ParamRef" and "number" in body else str(body.get("op", kind))
     return Refusal(rule, piece.removeprefix("SVFOP_"), hint)
+
+
+def _moves(text: str) -> bool:
+    """Whether a date or time written so means another one tomorrow."""
+    if len(text) > _LONGEST_DATE:
+        return False
+    lowered = text.lower()
+    return "now" in lowered or "today" in lowered or "tomorrow" in lowered or "yesterday" in lowered
 
 
 def _element(value: Value, *, is_slice: bool) -> Value:

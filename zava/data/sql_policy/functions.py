@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from types import MappingProxyType
 from typing import Final
 
 
@@ -97,9 +96,7 @@ _NAMES: Final[dict[Result, str]] = {
     Result.RECORD: "json_to_record jsonb_to_record json_to_recordset jsonb_to_recordset",
 }
 
-FUNCTIONS: Final[Mapping[str, Result]] = MappingProxyType(
-    {name: result for result, names in _NAMES.items() for name in names.split()}
-)
+FUNCTIONS: Final[Mapping[str, Result]] = {name: result for result, names in _NAMES.items() for name in names.split()}
 
 # Aggregates beside the COLLECTED ones: without GROUP BY such a query has one row.
 AGGREGATES: Final = frozenset(
@@ -123,14 +120,7 @@ VOLATILE: Final = frozenset(
 )
 
 # The named OUT columns of a call in FROM; a function without them gives one column named after alias or function.
-ROW_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {name: ("key", "value") for name in _NAMES[Result.ROW].split()}
-)
-OUT_COLUMN: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        name: "value"
-        for name in (
-            "json_array_elements jsonb_array_elements json_array_elements_text jsonb_array_elements_text".split()
-        )
-    }
+ROW_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = dict.fromkeys(_NAMES[Result.ROW].split(), ("key", "value"))
+OUT_COLUMN: Final[Mapping[str, str]] = dict.fromkeys(
+    "json_array_elements jsonb_array_elements json_array_elements_text jsonb_array_elements_text".split(), "value"
 )

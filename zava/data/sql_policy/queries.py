@@ -8,7 +8,7 @@ from typing import Final
 from zava.data.sql_policy.columns import column_parts, resolve_source, result_value
 from zava.data.sql_policy.ctes import Cte, Ctes
 from zava.data.sql_policy.digits import MAX_DIGITS, number
-from zava.data.sql_policy.expressions import QueryResult, unknown
+from zava.data.sql_policy.expressions import QueryResult, unknown, with_fields
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.limits import MAX_RECURSIVE_GROWTH
 from zava.data.sql_policy.literals import literal_number
@@ -226,10 +226,9 @@ class QueryWalk(SourceWalk):
         return self.json_output(body, bounded(size * 2, Shape.PLAIN, "JSON_ARRAY"))
 
 
-QueryWalk.visits = SourceWalk.visits | {
-    "JsonArrayQueryConstructor": QueryWalk.json_array,
-    "SubLink": QueryWalk.sublink,
-}
+QueryWalk.visits = SourceWalk.visits | with_fields(
+    {"JsonArrayQueryConstructor": QueryWalk.json_array, "SubLink": QueryWalk.sublink}
+)
 
 
 def _cte(node: Node, outer: Scope | None) -> Cte:

@@ -67,7 +67,7 @@ class Scope:
     the WITH queries that a subquery in an expression may name.
     """
 
-    __slots__ = ("aggregated", "columns", "ctes", "expansion", "outer", "rows", "sources", "targets")
+    __slots__ = ("_columns", "_order", "aggregated", "ctes", "expansion", "outer", "rows", "sources", "targets")
 
     def __init__(
         self,
@@ -78,13 +78,20 @@ class Scope:
         rows: float = 1.0,
     ) -> None:
         self.sources = list(sources)
-        self.columns = by_name(columns)
+        self._order = columns
+        self._columns: Mapping[str, Value] | None = None
         self.outer = outer
         self.ctes = ctes
         self.rows = rows
         self.expansion = 1.0
         self.aggregated = False
         self.targets: list[Node] = []
+
+    def columns(self) -> Mapping[str, Value]:
+        """The bare names of this level; most queries of several tables qualify theirs and never ask."""
+        if self._columns is None:
+            self._columns = by_name(self._order)
+        return self._columns
 
     def levels(self) -> Iterator[Scope]:
         level: Scope | None = self
@@ -95,7 +102,7 @@ class Scope:
     def column(self, name: str) -> Value | None:
         level: Scope | None = self
         while level is not None:
-            value = level.columns.get(name)
+            value = level.columns().get(name)
             if value is not None:
                 return value
             level = level.outer
@@ -112,7 +119,7 @@ class Scope:
 
     def names(self) -> list[str]:
         """Every bare name that would be found, inner levels first."""
-        return list(dict.fromkeys(name for level in self.levels() for name in level.columns))
+        return list(dict.fromkeys(name for level in self.levels() for name in level.columns()))
 
     def result_names(self) -> list[str]:
         """The names that AS gives to results of this level."""

@@ -60,10 +60,11 @@ def call_value(name: str, arguments: list[Node], values: list[Value], scope: Sco
     special = _SPECIAL.get(name)
     if special is not None:
         return special(name, arguments, values)
-    total = sum(value.size for value in values)
-    match FUNCTIONS[name]:
-        case Result.FIXED:
-            return numeric_call(name, arguments, values)
+    result = FUNCTIONS[name]
+    if result is Result.FIXED:
+        return numeric_call(name, arguments, values)
+    total = sum([value.size for value in values])
+    match result:
         case Result.TEXT:
             quoted = any(value.shape is not Shape.FIXED and value.shape is not Shape.PLAIN for value in values)
             return bounded(total * (_ESCAPE_GROWTH if quoted else 1.0) + FIXED_SIZE, Shape.PLAIN, name)
@@ -164,8 +165,8 @@ def _widest_field(template: str) -> float:
     """The largest width in a format() template; infinite for `*`, which takes it from an argument."""
     widest = 0.0
     for field in template.replace("%%", "").split("%")[1:]:
-        width = field.partition("$")[2] if field[: field.find("$")].isdigit() else field
-        width = width.removeprefix("-")
+        position, dollar, rest = field.partition("$")
+        width = (rest if dollar and position.isdigit() else field).removeprefix("-")
         if width.startswith("*"):
             return float("inf")
         digits = len(width) - len(width.lstrip("0123456789"))

@@ -6,7 +6,7 @@ from typing import Final
 
 from zava.data.sql_policy.calls import CallWalk
 from zava.data.sql_policy.digits import NUMERIC_TYPES, number, text_size
-from zava.data.sql_policy.expressions import QueryResult, unknown
+from zava.data.sql_policy.expressions import QueryResult, unknown, with_fields
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.nodes import check_fields
 from zava.data.sql_policy.scope import Scope
@@ -159,15 +159,17 @@ class JsonWalk(CallWalk):
         return text_size(constant["sval"].get("sval", ""))
 
 
-JsonWalk.visits = CallWalk.visits | {
-    "JsonArrayAgg": JsonWalk.aggregate,
-    "JsonArrayConstructor": JsonWalk.constructor,
-    "JsonFuncExpr": JsonWalk.json_function,
-    "JsonIsPredicate": JsonWalk.is_json,
-    "JsonObjectAgg": JsonWalk.aggregate,
-    "JsonObjectConstructor": JsonWalk.constructor,
-    "JsonParseExpr": JsonWalk.converted,
-    "JsonScalarExpr": JsonWalk.converted,
-    "JsonSerializeExpr": JsonWalk.converted,
-    "JsonValueExpr": JsonWalk.json_value,
-}
+JsonWalk.visits = CallWalk.visits | with_fields(
+    {
+        "JsonArrayAgg": JsonWalk.aggregate,
+        "JsonArrayConstructor": JsonWalk.constructor,
+        "JsonFuncExpr": JsonWalk.json_function,
+        "JsonIsPredicate": JsonWalk.is_json,
+        "JsonObjectAgg": JsonWalk.aggregate,
+        "JsonObjectConstructor": JsonWalk.constructor,
+        "JsonParseExpr": JsonWalk.converted,
+        "JsonScalarExpr": JsonWalk.converted,
+        "JsonSerializeExpr": JsonWalk.converted,
+        "JsonValueExpr": JsonWalk.json_value,
+    }
+)

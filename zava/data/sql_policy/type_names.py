@@ -77,6 +77,9 @@ def check_operator(names: list[Node], findings: Findings) -> str:
     Raises:
         Refusal: `operator`.
     """
+    if len(names) == 1 and (name := names[0]["String"]["sval"]) in OPERATORS:
+        findings.operators.add(name)
+        return name
     *schema, name = strings(names)
     known = name in OPERATORS and (
         schema in ([], ["pg_catalog"]) or (schema == [EXTENSION_SCHEMA] and name in VECTOR_OPERATORS)

@@ -26,8 +26,8 @@ OPERATORS: Final = frozenset(
     ~~ !~~ ~~* !~~* ~* !~ !~* ^@ ~<~ ~<=~ ~>~ ~>=~
     -> ->> #> #>> #- @> <@ ? ?| ?& @? @@ @@@ && !! <-> -|- &< &> <#> <=> <+> <~> <%>""".split()
 )
-# pgvector's operators live where the extension was created.
-VECTOR_OPERATORS: Final = frozenset("<-> <#> <=> <+> <~> <%> + - * || = <> < > <= >=".split())
+# pgvector's distances live where the extension was created.
+VECTOR_OPERATORS: Final = frozenset("<-> <#> <=> <+> <~> <%>".split())
 EXTENSION_SCHEMA: Final = "public"
 
 # Operators whose result is as large as what they are given; the others give booleans and small numbers.

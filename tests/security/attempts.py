@@ -1,0 +1,67 @@
+"""Tries a statement on one way and tells everything about it that must not be: the check behind all tests of the walls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.security.canaries import Evidence
+from tests.security.database_state import DatabaseState
+from tests.security.planted import Planted
+from tests.security.ways import Outcome, Way
+
+OUR_SCHEMAS = ("retail.", "zava.", "guard.")
+_READERS_OWN = frozenset({"pg_authid", "pg_db_role_setting"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """One way in the planted database and the same way in its twin.
+
+    `own` are the stores whose rows may come back. `asked` is what the attacker knows beside the statement. `strict`: not
+    even PostgreSQL's own tables may change, which holds as long as READ ONLY cannot be left.
+    """
+
+    name: str
+    planted: Planted
+    twin: Planted
+    way: Way
+    twin_way: Way
+    own: tuple[str, ...] = ("seattle",)
+    asked: str = ""
+    strict: bool = False
+
+    async def violations(self, sql: str, state: DatabaseState, *, compared: bool = True) -> list[str]:
+        """What went wrong, one sentence each. `compared` says whether the twin must give the same answer."""
+        outcome = await self.way.run(sql)
+        found = [f"{self.name}: rows of {owner}" for owner in self._leaked_by(outcome, sql)]
+        if not outcome.in_time and not self.strict:
+            await self.planted.end_sessions_of_tenants()  # the client gave up, and the server may go on for ever
+        if outcome.in_time and compared and await self._is_unlike_twin(sql, outcome):
+            found.append(f"{self.name}: the answer depends on rows of others: {outcome.text[:200]}")
+        changes = await state.changes()
+        if changes & _READERS_OWN:
+            await self.planted.mend_reader()
+            await state.changes()
+        found += [f"{self.name}: wrote into {table}" for table in sorted(changes) if self._must_stay(table)]
+        return found
+
+    def _leaked_by(self, outcome: Outcome, sql: str) -> list[str]:
+        evidence: Evidence = self.planted.evidence
+        return sorted(evidence.of_others(outcome.text, *self.own, asked=sql + self.asked))
+
+    async def _is_unlike_twin(self, sql: str, outcome: Outcome) -> bool:
+        expected = await self._in_twin(sql)
+        if self._without_name(outcome) == expected:
+            return False
+        # Times and random numbers differ from themselves as well; what the second pair agrees on is the same for both.
+        again = self._without_name(await self.way.run(sql))
+        return again == self._without_name(outcome) and again != await self._in_twin(sql)
+
+    async def _in_twin(self, sql: str) -> Outcome:
+        return (await self.twin_way.run(sql)).without(self.twin.database.name)
+
+    def _without_name(self, outcome: Outcome) -> Outcome:
+        return outcome.without(self.planted.database.name)
+
+    def _must_stay(self, table: str) -> bool:
+        return self.strict or table.startswith(OUR_SCHEMAS)
