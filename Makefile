@@ -20,7 +20,7 @@ $(VENV)/local.stamp: requirements.txt requirements-local.txt
 	  || { command -v "$(PYTHON)" >/dev/null || echo 'Python is missing: install Python 3.11, 3.12 or 3.13, or name one with make PYTHON=...' >&2; exit 1; }
 	@echo "Installing into $(VENV) (once, about a minute) ..." >&2
 	@"$(PYTHON)" -c 'import ensurepip, venv' >&2 || { echo 'The venv module is missing: on Debian or Ubuntu run "apt install python3-venv".' >&2; exit 1; }
-	@"$(PYTHON)" -m venv --clear $(VENV) >&2
+	@$(BIN) -c "" 2>/dev/null || "$(PYTHON)" -m venv --clear $(VENV) >&2
 	@$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-local.txt >&2
 	@touch $@
 

@@ -17,8 +17,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 MAIN = """
-import contextlib, pathlib, sys
-from zava.local import core_tools
+import contextlib, pathlib, sys, types
 
 @contextlib.contextmanager
 def prepared(data):
@@ -28,7 +27,8 @@ def prepared(data):
     finally:
         print("database stopped", flush=True)
 
-core_tools.prepared = prepared
+sys.modules["zava.local.environment"] = types.SimpleNamespace(prepared=prepared)
+from zava.local import core_tools
 core_tools._PROJECT = pathlib.Path(sys.argv[1])
 core_tools._BLOB_PORT = int(sys.argv[2])
 sys.exit(core_tools.main(sys.argv[3:]))

@@ -27,7 +27,7 @@ from tests.security.simple_protocol import MAX_ROWS, simple_query
 
 STATEMENT_SECONDS = 0.3
 _CALL_SECONDS = 1.0
-LIMITS = QueryLimits(max_rows=MAX_ROWS, max_bytes=1_048_576, timeout_seconds=STATEMENT_SECONDS)
+LIMITS = QueryLimits(max_rows=MAX_ROWS, max_bytes=262_144, timeout_seconds=STATEMENT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
