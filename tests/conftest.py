@@ -84,6 +84,7 @@ class Database:
 def cluster() -> Iterator[Cluster]:
     # Not pytest's own folder: that one is private to this user, and as root the server runs as nobody.
     with tempfile.TemporaryDirectory(prefix="zava-tests-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
         home = Path(folder) / "data"
         with LocalPostgres(home, durable=False) as server:
             cluster = Cluster(server, Secrets.of(home), LocalIssuer(home))

@@ -26,7 +26,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from zava.local import data_folder
 from zava.local.stores import STORES
-from zava.services.access import PERMISSIONS, REGIONAL_MANAGER, STORE_MANAGER, SUPER_ADMIN
+from zava.platform.identity import PERMISSIONS, REGIONAL_MANAGER, STORE_MANAGER, SUPER_ADMIN
 
 ISSUER = "zava-auth"
 AUDIENCE = "mcp-server"
