@@ -14,12 +14,12 @@ from pathlib import Path
 import asyncpg
 
 from zava.local import dev_host
-from zava.local.data_folder import DataFolderError
+from zava.local.data_folder import DataFolderError, write_whole
 from zava.local.environment import prepared
 from zava.local.functions_engine import DevHostError
 from zava.local.postgres import LocalPostgresError
-from zava.local.sample_data import SampleSize
-from zava.local.token_issuer import LocalIssuer, TokenIssuerError, write_whole
+from zava.local.sample_rows import SampleSize
+from zava.local.token_issuer import LocalIssuer, TokenIssuerError
 from zava.platform.settings import SettingsError
 
 _PROJECT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import hashlib
 import json
 import os
@@ -62,7 +61,7 @@ class LocalIssuer:
             self._key = _private_key(folder / "private_key.pem")
             jwk = _public_jwk(self._key.public_key())
             self._key_id: str = jwk["kid"]
-            write_whole(self._jwks, json.dumps({"keys": [jwk]}).encode(), 0o644)
+            data_folder.write_whole(self._jwks, json.dumps({"keys": [jwk]}).encode(), 0o644)
         except data_folder.DataFolderError as problem:
             raise TokenIssuerError(str(problem)) from None
         except OSError as problem:
@@ -129,7 +128,7 @@ def _private_key(path: Path) -> RSAPrivateKey:
         pem = generate_private_key(65_537, 2_048).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        write_whole(path, pem, 0o600, keep=True)
+        data_folder.write_whole(path, pem, 0o600, keep=True)
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except ValueError:
@@ -137,24 +136,6 @@ def _private_key(path: Path) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey):
         raise TokenIssuerError(f"{path} holds no private key any more: delete it, and a new one is made.")
     return key
-
-
-def write_whole(path: Path, content: bytes, mode: int, *, keep: bool = False) -> None:
-    """Write a file so that nobody ever reads half of it, nor anybody whom `mode` keeps out any of it.
-
-    With `keep` a file that is there stays: of two first starts at the same time both go on with the same content.
-    """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content)
-        if keep:
-            with contextlib.suppress(FileExistsError):
-                path.hardlink_to(draft)  # unlike a rename it takes no other file's place
-        else:
-            draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _public_jwk(key: RSAPublicKey) -> dict[str, Any]:
