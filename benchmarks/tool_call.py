@@ -91,8 +91,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     quick = parser.parse_args(arguments).quick
     with tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder:
-        with sample_database(Path(folder) / "data", scale=0.01) as settings:
-            row = asyncio.run(measure(settings, 1 if quick else 3, 3 if quick else 7))
+        with sample_database(Path(folder), scale=0.01) as prepared:
+            row = asyncio.run(measure(prepared.settings, 1 if quick else 3, 3 if quick else 7))
     return print_table([row])
 
 

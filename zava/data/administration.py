@@ -63,6 +63,8 @@ _READER_SETTINGS = {
     "work_mem": "16MB",
     "hash_mem_multiplier": "1",
     "jit": "off",
+    # One call, one core: parallel workers would let one tenant's statement take the whole machine.
+    "max_parallel_workers_per_gather": "0",
     "search_path": "pg_catalog, retail, public",
 }
 _APP_SETTINGS = {

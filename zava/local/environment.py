@@ -64,7 +64,7 @@ def prepared(data: Path, *, scale: float = 1.0) -> Generator[dict[str, str]]:
     with LocalPostgres(data) as server:
         own = Secrets.of(data)
         environment = app_settings(server, own, LocalIssuer(data))
-        asyncio.run(_prepare(server, own, settings_of(environment), scale))
+        asyncio.run(prepare(server, own, settings_of(environment), scale))
         yield environment
 
 
@@ -120,7 +120,8 @@ async def prepare_schema(administrator: AdministratorConnection, own: Secrets) -
     await SigningKeys(administrator).install(SigningKey.parse(own.tenant_signing_key))
 
 
-async def _prepare(server: LocalPostgres, own: Secrets, settings: Settings, scale: float) -> None:
+async def prepare(server: LocalPostgres, own: Secrets, settings: Settings, scale: float) -> None:
+    """Everything `prepared` promises but the server; what is there already is kept."""
     administrator = await create_database(server, DATABASE, own)
     await prepare_schema(administrator, own)
     if not await _has_sample(administrator):
