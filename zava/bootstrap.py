@@ -4,28 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zava.data.call_rates import SharedCallRates
+from zava.data.embedding_lease import EmbeddingLeases
+from zava.data.embedding_models import EmbeddingModels
 from zava.data.embedding_store import EmbeddingStore
+from zava.data.grants import StoredGrants
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
+from zava.data.product_search import ProductSearch
+from zava.data.product_words import read_product_words
 from zava.data.query_runner import QueryLimits, QueryRunner
+from zava.data.revocations import Revocations
 from zava.data.schema_catalogue import SchemaCatalogue
 from zava.data.store_directory import StoreDirectory
 from zava.data.tenant_context import ContextSigner, SigningKey
 from zava.data.tenant_transaction import TenantTransactions
-from zava.platform.embedders import HashingEmbedder
+from zava.platform.credential import SharedCredential, azure_credential
+from zava.platform.embedders.choice import Embedders
 from zava.platform.jwks import JwksCache
+from zava.platform.operator_key import operator_keys, secret_source_of
 from zava.platform.settings import Settings
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
 from zava.protocol.authentication import Authentication, ProtectedResource
+from zava.protocol.edge import Edge
 from zava.protocol.endpoint import McpEndpoint, kernel_server
 from zava.protocol.health import Health
 from zava.protocol.server import build_server
 from zava.services.access import AccessRules
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.embedding_refresh import EmbeddingRefresh
+from zava.services.product_search import ProductSearches
+from zava.services.query_embedding import QueryEmbeddings
+from zava.services.rate_limit import RateLimit
 from zava.services.sales_query import SalesQueries
+from zava.services.spelling import ProductVocabulary
 from zava.services.table_schemas import TableSchemas
-
 
 # Ten times the longest statement the policy reads. A hostile body of 4 MiB holds up the whole worker for up to 0.9 s.
 _MAX_BODY_BYTES = 256 * 1024
@@ -35,8 +48,10 @@ _MAX_BODY_BYTES = 256 * 1024
 class Application:
     """What the triggers call, and what the commands and tests reach the same parts by."""
 
+    edge: Edge
     endpoint: McpEndpoint
     sales_queries: SalesQueries
+    product_searches: ProductSearches
     resource: ProtectedResource
     health: Health
     embedding_refresh: EmbeddingRefresh
@@ -49,13 +64,28 @@ def build(settings: Settings) -> Application:
     proof = IsolationProof(pools, signing_key)
     transactions = TenantTransactions(pools, ContextSigner(signing_key), proof)
     limits = QueryLimits(settings.query_max_rows, settings.query_max_bytes, settings.query_timeout_seconds)
-    sales_queries = SalesQueries(
-        QueryRunner(transactions, limits), CallsInFlight(settings.calls_in_flight_per_principal)
+    calls_in_flight = CallsInFlight(settings.calls_in_flight_per_principal)
+    sales_queries = SalesQueries(QueryRunner(transactions, limits), calls_in_flight)
+
+    credential = SharedCredential(lambda: azure_credential(settings.azure_client_id, on_azure=settings.on_azure))
+    embedders = Embedders(settings, credential)
+    models = EmbeddingModels(pools)
+    product_searches = ProductSearches(
+        ProductSearch(transactions),
+        models,
+        QueryEmbeddings(embedders),
+        ProductVocabulary(lambda: read_product_words(pools)),
+        calls_in_flight,
     )
-    server = build_server(sales_queries, TableSchemas(SchemaCatalogue(transactions)))
+    server = build_server(sales_queries, TableSchemas(SchemaCatalogue(transactions)), product_searches)
 
     issuer = TrustedIssuer.of(settings)
-    authentication = Authentication(JwtVerifier(issuer, JwksCache(issuer.jwks_url)), AccessRules(StoreDirectory(pools)))
+    authentication = Authentication(
+        JwtVerifier(issuer, JwksCache(issuer.jwks_url or operator_keys(secret_source_of(settings)))),
+        AccessRules(StoreDirectory(pools), StoredGrants(pools)),
+        Revocations(pools),
+        RateLimit(SharedCallRates(pools), settings.rate_limit_per_minute, settings.rate_limit_burst),
+    )
     resource = ProtectedResource.of(settings)
     endpoint = McpEndpoint(
         kernel_server(server),
@@ -66,10 +96,12 @@ def build(settings: Settings) -> Application:
         challenge=resource.www_authenticate,
     )
     return Application(
+        edge=Edge.of(settings),
         endpoint=endpoint,
         sales_queries=sales_queries,
+        product_searches=product_searches,
         resource=resource,
         health=Health(proof, authentication),
-        embedding_refresh=EmbeddingRefresh(EmbeddingStore(pools), HashingEmbedder()),
+        embedding_refresh=EmbeddingRefresh(EmbeddingStore(pools), EmbeddingLeases(pools), models, embedders),
         pools=pools,
     )

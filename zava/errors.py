@@ -7,6 +7,7 @@
     |   `-- InsufficientScopeError  INSUFFICIENT_SCOPE    the token's permissions do not reach; one with more would
     |-- ServiceUnavailableError     SERVICE_UNAVAILABLE   something Zava stands on is away; try again (HTTP 503)
     |-- BusyError                   BUSY                  this caller has enough calls in flight; try again
+    |-- RateLimitError              RATE_LIMITED          too many calls; `retry_after` says when to call again
     `-- DatabaseError               DATABASE_ERROR        PostgreSQL failed in a way the caller cannot mend
         |-- QueryRefusedError       QUERY_REFUSED         the SQL policy says no; names rule and offending piece
         |-- QueryError              QUERY_ERROR           PostgreSQL says the SQL is wrong
@@ -21,10 +22,14 @@ from __future__ import annotations
 
 
 class MCPError(Exception):
-    """Root of the tree. `retryable` says whether the same call may succeed a little later."""
+    """Root of the tree. `retryable` says whether the same call may succeed a little later.
+
+    `caller` is the hash of whom a request was refused to, once its token has verified: for the audit, never shown.
+    """
 
     code = "MCP_ERROR"
     retryable = False
+    caller = ""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -66,6 +71,17 @@ class ServiceUnavailableError(MCPError):
 class BusyError(MCPError):
     code = "BUSY"
     retryable = True
+
+
+class RateLimitError(MCPError):
+    """`retry_after` is in whole seconds."""
+
+    code = "RATE_LIMITED"
+    retryable = True
+
+    def __init__(self, message: str, hint: str, retry_after: int) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
 
 
 class DatabaseError(MCPError):

@@ -46,6 +46,7 @@ async def test_every_mode_connects_lists_the_tools_and_gets_an_answer(
             "execute_sales_query",
             "get_current_utc_date",
             "get_multiple_table_schemas",
+            "semantic_search_products",
         }
         for tool in tools:
             assert tool.title

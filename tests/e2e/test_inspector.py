@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance.node_tools import INSPECTOR, installed, node
 
-TOOLS = {"execute_sales_query", "get_multiple_table_schemas", "get_current_utc_date"}
+TOOLS = {"execute_sales_query", "get_multiple_table_schemas", "get_current_utc_date", "semantic_search_products"}
 ERAS = ["legacy", "modern"]
 REFUSED, TOOL_ERROR = 3, 5
 

@@ -172,7 +172,7 @@ async def test_readiness_tells_anybody_the_state_and_only_a_super_admin_the_chec
             assert (answer.status, json.loads(answer.body)) == (503, plain)
         answer = await application.health.ready(admin)
         assert (answer.status, json.loads(answer.body)) == (503, plain | {"failed_checks": ["row_security_is_forced"]})
-        assert application.health.live().status == 200
+        assert (await application.health.live()).status == 200
     finally:
         await application.pools.close()
         await superuser.close()

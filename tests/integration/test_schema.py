@@ -71,7 +71,7 @@ async def test_the_reader_may_select_from_the_nine_tables_and_nothing_else(oracl
     assert [tuple(row) for row in rows] == [(f"retail.{table}", ["SELECT"]) for table in sorted(RETAIL_TABLES)]
 
 
-async def test_the_app_login_sees_no_tenant_row_and_writes_only_embeddings(oracle: asyncpg.Connection) -> None:
+async def test_the_app_login_sees_no_tenant_row_and_writes_only_embeddings_and_call_rates(oracle: asyncpg.Connection) -> None:
     rows = await oracle.fetch(
         """SELECT n.nspname || '.' || c.relname, array_agg(p.privilege ORDER BY p.privilege)
            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -85,6 +85,14 @@ async def test_the_app_login_sees_no_tenant_row_and_writes_only_embeddings(oracl
         "retail.product_description_embeddings": ["DELETE", "INSERT", "SELECT", "UPDATE"],
         "retail.product_types": ["SELECT"],
         "retail.products": ["SELECT"],
+        "zava.call_rates": ["DELETE", "INSERT", "SELECT", "UPDATE"],
+        "zava.grants": ["SELECT"],
+        "zava.revoked_subjects": ["SELECT"],
+        "zava.revoked_tokens": ["SELECT"],
+        "zava.active_embedding_model": ["INSERT", "SELECT", "UPDATE"],
+        "zava.embedding_lease": ["DELETE", "INSERT", "SELECT", "UPDATE"],
+        "zava.embedding_run": ["DELETE", "INSERT", "SELECT", "UPDATE"],
+        "zava.refused_text": ["DELETE", "INSERT", "SELECT", "UPDATE"],
     }
 
 

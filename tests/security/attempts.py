@@ -50,18 +50,16 @@ class Attempts:
         return sorted(evidence.of_others(outcome.text, *self.own, asked=sql + self.asked))
 
     async def _is_unlike_twin(self, sql: str, outcome: Outcome) -> bool:
-        expected = await self._in_twin(sql)
-        if self._without_name(outcome) == expected:
+        if await self._agree(outcome, sql):
             return False
-        # Times and random numbers differ from themselves as well; what the second pair agrees on is the same for both.
-        again = self._without_name(await self.way.run(sql))
-        return again == self._without_name(outcome) and again != await self._in_twin(sql)
+        # Times and random numbers differ from themselves as well: only an answer that is given twice counts.
+        again = await self.way.run(sql)
+        return again == outcome and not await self._agree(again, sql)
 
-    async def _in_twin(self, sql: str) -> Outcome:
-        return (await self.twin_way.run(sql)).without(self.twin.database.name)
-
-    def _without_name(self, outcome: Outcome) -> Outcome:
-        return outcome.without(self.planted.database.name)
+    async def _agree(self, outcome: Outcome, sql: str) -> bool:
+        expected = await self.twin_way.run(sql)
+        names = (self.planted.database.name, self.twin.database.name)
+        return not expected.in_time or outcome.without(*names) == expected.without(*names)
 
     def _must_stay(self, table: str) -> bool:
         return self.strict or table.startswith(OUR_SCHEMAS)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from tests.conftest import Cluster, Database, _create_clone
+from tests.security.database_state import DatabaseState
 from tests.security.pgbouncer import PgBouncer
 from tests.security.pgbouncer import is_installed as pgbouncer_is_installed
 from tests.security.pgbouncer import running as running_pgbouncer
@@ -34,6 +35,12 @@ async def twin(planted_template: Database) -> AsyncIterator[Planted]:
     """The same for Seattle, and nothing of any other store. Only read."""
     async with opened(await make_twin(planted_template, "zava_twin")) as parts:
         yield parts
+
+
+@pytest.fixture(scope="module")
+async def state(planted: Planted) -> DatabaseState:
+    """What is written in the planted database as a module's tests begin."""
+    return await DatabaseState.now(planted.superuser)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from tests.security.attempts import Attempts
 from tests.security.database_state import DatabaseState
 from tests.security.forgeries import FORGERIES
 from tests.security.planted import SEATTLE_SCOPE, Planted
+from tests.security.session_attacks import SESSION_ATTACKS
 from tests.security.sql_table import REFUSED, SqlCase
 from tests.security.ways import (
     AllWalls,
@@ -27,12 +28,20 @@ from tests.security.ways import (
     Unwrapped,
 )
 
-_every_attack = pytest.mark.parametrize("attack", REFUSED, ids=lambda attack: attack.id)
+# What these ask for would keep the server busy with gigabytes, uninterruptibly, and has nothing to do with whose rows come
+# back: that they go no further than the policy is all there is to see.
+_ABOUT_SIZE = frozenset(
+    "size_argument value_too_large nested_size format_string recursive_growth long_series format_width".split()
+)
+# Without the policy, the server's own state is there to read (no revoke but a superuser's hides it), and it differs
+# between two databases in itself. Tenants' rows are not in it.
+_TELLS_OF_THE_SERVER = frozenset("catalogue session_information session".split())
 
-
-@pytest.fixture(scope="module")
-async def state(planted: Planted) -> DatabaseState:
-    return await DatabaseState.now(planted.superuser)
+_ATTACKS = (*REFUSED, *SESSION_ATTACKS)
+_every_attack = pytest.mark.parametrize("attack", _ATTACKS, ids=lambda attack: attack.id)
+_every_small_attack = pytest.mark.parametrize(
+    "attack", [attack for attack in _ATTACKS if attack.rule not in _ABOUT_SIZE], ids=lambda attack: attack.id
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +72,7 @@ async def test_with_all_walls_an_attack_is_refused_and_disturbs_nobody(
     assert await bystander.fetchval("SELECT 1") == 1
 
 
-@_every_attack
+@_every_small_attack
 async def test_without_the_policy_the_transaction_keeps_tenants_apart(
     attack: SqlCase, planted: Planted, twin: Planted, state: DatabaseState
 ) -> None:
@@ -76,11 +85,11 @@ async def test_without_the_policy_the_transaction_keeps_tenants_apart(
             twin,
             *(way(parts.transactions, SEATTLE_SCOPE) for parts in (planted, twin)),
             strict=way is not SimpleProtocol,
-        ).violations(attack.sql, state)
+        ).violations(attack.sql, state, compared=attack.rule not in _TELLS_OF_THE_SERVER)
     ] == []
 
 
-@_every_attack
+@_every_small_attack
 async def test_without_policy_and_read_only_privileges_keep_tenants_apart(
     attack: SqlCase, planted: Planted, twin: Planted, state: DatabaseState
 ) -> None:
@@ -92,19 +101,27 @@ async def test_without_policy_and_read_only_privileges_keep_tenants_apart(
         for way in (Unwrapped, SimpleProtocol)
         for violation in await Attempts(
             f"writable, {way.__name__}", planted, twin, *(way(each, SEATTLE_SCOPE) for each in transactions)
-        ).violations(attack.sql, state)
+        ).violations(attack.sql, state, compared=attack.rule not in _TELLS_OF_THE_SERVER)
     ] == []
 
 
-@_every_attack
+@_every_small_attack
 async def test_with_a_forged_context_no_row_of_any_tenant_comes_back(
     attack: SqlCase, planted: Planted, twin: Planted, state: DatabaseState
 ) -> None:
-    forge = list(FORGERIES.values())[REFUSED.index(attack) % len(FORGERIES)]
+    forge = list(FORGERIES.values())[_ATTACKS.index(attack) % len(FORGERIES)]
     context = forge(planted.signing_key, SEATTLE_SCOPE)
     ways = [
         Unwrapped(ForgedTransactions(parts.pools, parts.proof, lambda _scope: context), SEATTLE_SCOPE)
         for parts in (planted, twin)
     ]
     attempts = Attempts("forged", planted, twin, *ways, own=(), asked=context, strict=True)
-    assert await attempts.violations(attack.sql, state) == []
+    compared = attack.rule not in _TELLS_OF_THE_SERVER
+    assert await attempts.violations(attack.sql, state, compared=compared) == []
+
+
+async def test_after_all_attacks_the_walls_stand_and_seattle_still_sees_its_rows(planted: Planted, twin: Planted) -> None:
+    for parts in (planted, twin):
+        assert await parts.proof.run() == ()
+        outcome = await AllWalls(parts.transactions, SEATTLE_SCOPE).run("TABLE customers")
+        assert planted.evidence.owners(outcome.text) == {"seattle"}

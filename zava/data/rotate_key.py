@@ -12,13 +12,10 @@ POSTGRES_ADMIN_USER and POSTGRES_ADMIN_PASSWORD (or an access token).
 from __future__ import annotations
 
 import argparse
-import asyncio
-import os
 import sys
 from collections.abc import Sequence
 
-import asyncpg
-
+from zava.data import command
 from zava.data.administration import AdministratorConnection
 from zava.data.signing_keys import SigningKeys
 from zava.data.tenant_context import SigningKey
@@ -39,16 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     retire.add_argument("key_id")
     retire.add_argument("--minutes", type=float, default=_GRACE_MINUTES, help="how long it is still accepted")
     options = parser.parse_args(arguments)
-    try:
-        print_out = asyncio.run(_run(options, AdministratorConnection.of_environment(os.environ)))
-    except KeyError as missing:
-        print(f"Set {missing.args[0]}: the administrator's connection comes from the environment.", file=sys.stderr)
-        return 2
-    except (ValueError, OSError, asyncpg.PostgresError) as problem:
-        print(f"Nothing was changed: {problem}", file=sys.stderr)
-        return 1
-    print(print_out)
-    return 0
+    return command.run(lambda administrator: _run(options, administrator))
 
 
 async def _run(options: argparse.Namespace, administrator: AdministratorConnection) -> str:

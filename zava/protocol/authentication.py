@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from zava.errors import AuthenticationError, InsufficientScopeError, MCPError, ValidationError
-from zava.platform.identity import TokenVerifier
+from zava.platform.identity import FULL_ACCESS_SCOPE, PERMISSIONS, Principal, TokenVerifier
 from zava.platform.settings import Settings
 from zava.platform.token_verifier import TrustedIssuer
 from zava.protocol.request import Caller
-from zava.services.access import FULL_ACCESS_SCOPE, PERMISSIONS, AccessRules
+from zava.services.access import AccessRules, subject_hash
 
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 RESOURCE_PATH = "/mcp"
@@ -31,25 +32,62 @@ _LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", r
 _NOT_QUOTABLE = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3
 
 
-class Authentication:
-    """Admits requests: from their headers to who calls and which stores the call may see."""
+class Revocations(Protocol):
+    """What ends a token before its time."""
 
-    def __init__(self, verifier: TokenVerifier, access: AccessRules) -> None:
+    async def check(self, principal: Principal) -> None:
+        """Raises AuthenticationError when the principal is revoked, ServiceUnavailableError when that is not known."""
+        ...
+
+
+class CallLimit(Protocol):
+    """How often a caller may call."""
+
+    async def take(self, caller: str) -> None:
+        """Raises RateLimitError."""
+        ...
+
+
+class Authentication:
+    """Admits requests: from their headers to who calls and which stores the call may see.
+
+    `revocations` and `rate_limit` may be left out where there is no database to keep them.
+    """
+
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        access: AccessRules,
+        revocations: Revocations | None = None,
+        rate_limit: CallLimit | None = None,
+    ) -> None:
         self._verifier = verifier
         self._access = access
+        self._revocations = revocations
+        self._rate_limit = rate_limit
 
     async def admit(self, headers: Mapping[str, str]) -> Caller:
         """The caller of a request. Header names are lower case.
 
         Raises:
-            AuthenticationError: no bearer token, more than one, or one that does not verify.
+            AuthenticationError: no bearer token, more than one, or one that does not verify or was revoked.
             AuthorizationError: the token is good, but what is asked for is not its owner's.
             ValidationError: `x-rls-user-id` is malformed.
-            ServiceUnavailableError: the issuer's keys cannot be had.
+            RateLimitError: the caller has used its allowance.
+            ServiceUnavailableError: the issuer's keys cannot be had, or what is revoked cannot be looked up.
             DatabaseUnavailableError: the stores cannot be read.
         """
         principal = await self._verifier.verify(bearer_token(headers))
-        return Caller(principal, await self._access.scope_of(principal, headers.get(STORE_HEADER)))
+        try:
+            if self._revocations is not None:
+                await self._revocations.check(principal)
+            scope = await self._access.scope_of(principal, headers.get(STORE_HEADER))
+            if self._rate_limit is not None:
+                await self._rate_limit.take(scope.subject)
+        except MCPError as refusal:
+            refusal.caller = subject_hash(principal)
+            raise
+        return Caller(principal, scope)
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:

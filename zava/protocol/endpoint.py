@@ -24,7 +24,8 @@ from mcp.shared.message import ServerMessageMetadata
 from mcp.shared.transport_context import TransportContext
 from mcp.types import INTERNAL_ERROR, REQUEST_TIMEOUT, ErrorData, RequestId
 
-from zava.errors import MCPError, ServiceUnavailableError
+from zava.errors import AuthorizationError, MCPError, ServiceUnavailableError
+from zava.protocol import audit
 from zava.protocol.exchange import Exchange, event_stream, message_json
 from zava.protocol.http import (
     EVENT_STREAM,
@@ -95,6 +96,8 @@ class McpEndpoint:
                     return reply(202, b"", correlation_id)
                 return await self._serve(call, McpRequest(caller, deadline, correlation_id, headers))
         except RefusedRequest as refused:
+            if refused.status == 403:
+                audit.refused(AuthorizationError(refused.error.message), 403, correlation_id)
             return _refusal(refused, correlation_id)
         except Exception as problem:  # noqa: BLE001  (error_reply logs what is none of ours)
             if not limit.expired():
@@ -122,6 +125,8 @@ class McpEndpoint:
                 stream = event_stream(*exchange.notifications, answer)
                 return reply(200, stream, request.correlation_id, content_type=EVENT_STREAM)
             return reply(200, message_json(answer), request.correlation_id)
+        except AuthorizationError:
+            raise  # HTTP says it, with the challenge
         except Exception as problem:  # noqa: BLE001  (_error_data logs what is none of ours)
             return _error(call, _error_data(problem, request.correlation_id), request.correlation_id)
 

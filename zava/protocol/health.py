@@ -13,9 +13,9 @@ from pydantic_core import to_json
 
 from zava.data.isolation_proof import IsolationProof
 from zava.errors import MCPError
+from zava.platform.identity import SUPER_ADMIN
 from zava.protocol.authentication import Authentication
 from zava.protocol.http import HttpReply, reply
-from zava.services.access import SUPER_ADMIN
 
 _READY_SECONDS = 5.0
 
@@ -25,7 +25,7 @@ class Health:
         self._proof = proof
         self._authentication = authentication
 
-    def live(self) -> HttpReply:
+    async def live(self) -> HttpReply:
         """200 as long as the process answers at all."""
         return _report(200, {"status": "live"})
 

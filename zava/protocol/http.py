@@ -20,9 +20,11 @@ from zava.errors import (
     DatabaseUnavailableError,
     IsolationError,
     MCPError,
+    RateLimitError,
     ServiceUnavailableError,
     ValidationError,
 )
+from zava.protocol import audit
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ _STATUS: Mapping[type[MCPError], tuple[int, int | None]] = {
     AuthenticationError: (401, None),
     AuthorizationError: (403, None),
     BusyError: (429, 1),
+    RateLimitError: (429, None),
     ServiceUnavailableError: (503, 30),
     DatabaseUnavailableError: (503, 5),
     IsolationError: (503, 30),
@@ -106,6 +109,10 @@ def error_reply(
         logger.error("request %s failed", correlation_id, exc_info=error)
         return reply(500, to_json({"error": internal_error(correlation_id)}), correlation_id)
     status, retry_after = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), (500, None))
+    if status in (401, 403, 429):
+        audit.refused(error, status, correlation_id)
+    if isinstance(error, RateLimitError):
+        retry_after = error.retry_after
     extra: dict[str, str] = {}
     if retry_after is not None:
         extra["retry-after"] = str(retry_after)

@@ -12,7 +12,7 @@ from zava.protocol.authentication import RESOURCE_PATH, ProtectedResource
 from zava.protocol.http import HttpReply, error_reply, reply
 
 
-def metadata_reply(resource: ProtectedResource, path: str, headers: Mapping[str, str]) -> HttpReply:
+async def metadata_reply(resource: ProtectedResource, path: str, headers: Mapping[str, str]) -> HttpReply:
     """The document for `/.well-known/oauth-protected-resource` (empty path) and for its `/mcp` form; else 404."""
     correlation_id = secrets.token_hex(16)
     if path.strip("/") not in ("", RESOURCE_PATH.strip("/")):
@@ -21,5 +21,4 @@ def metadata_reply(resource: ProtectedResource, path: str, headers: Mapping[str,
         document = resource.metadata(headers)
     except ValidationError as problem:
         return error_reply(problem, correlation_id, headers)
-    # Browser clients read it before they have any token, from any origin (RFC 9728, section 3.1).
-    return reply(200, to_json(document), correlation_id, extra={"access-control-allow-origin": "*"})
+    return reply(200, to_json(document), correlation_id)

@@ -12,6 +12,7 @@ from mcp.server.mcpserver import Context
 
 from zava.data.tenant_context import TenantScope
 from zava.platform.identity import Principal
+from zava.services.call_record import CallRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class McpRequest:
-    """The call as a tool sees it. `deadline` is on `time.monotonic`'s clock; header names are lower case."""
+    """The call as a tool sees it. `deadline` is on `time.monotonic`'s clock; header names are lower case; `record`
+    collects what the audit says of the call."""
 
     caller: Caller
     deadline: float
     correlation_id: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    record: CallRecord = field(default_factory=CallRecord)
 
 
 def request_of(context: Context) -> McpRequest:

@@ -26,8 +26,10 @@ async def answer(context: Context, work: Callable[[McpRequest], Awaitable[BaseMo
     try:
         result = await work(request)
     except MCPError as problem:
+        request.record.outcome = problem.code
         return _failure(problem.as_dict())
     except Exception:  # noqa: BLE001  (logged with its trace; a bug must not end the call without an answer)
+        request.record.outcome = "INTERNAL_ERROR"
         _log.exception("a tool call failed, correlation id %s", request.correlation_id)
         return _failure(
             {"code": "INTERNAL_ERROR", "message": f"internal error, correlation id {request.correlation_id}"}

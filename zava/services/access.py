@@ -22,18 +22,15 @@ from uuid import UUID
 from zava.data.store_directory import Store
 from zava.data.tenant_context import TenantScope
 from zava.errors import AuthorizationError, InsufficientScopeError, ValidationError
-from zava.platform.identity import Principal
-
-SUPER_ADMIN = "super_admin"
-REGIONAL_MANAGER = "regional_manager"
-STORE_MANAGER = "store_manager"
-ROLES = frozenset({SUPER_ADMIN, REGIONAL_MANAGER, STORE_MANAGER})
-
-READ_SALES = "sales.read"
-READ_PRODUCTS = "products.read"
-PERMISSIONS = frozenset({READ_SALES, READ_PRODUCTS})
-FULL_ACCESS_SCOPE = "mcp.access"
-"""The scope of an app registration in Entra ID that stands for all permissions."""
+from zava.platform.identity import (
+    FULL_ACCESS_SCOPE,
+    PERMISSIONS,
+    REGIONAL_MANAGER,
+    ROLES,
+    STORE_MANAGER,
+    SUPER_ADMIN,
+    Principal,
+)
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _EVERYTHING = UUID(int=0)

@@ -6,6 +6,7 @@ from zava.data.query_runner import QueryResult, QueryRunner
 from zava.data.sql_policy import Refused, analyse, decide
 from zava.data.tenant_context import TenantScope
 from zava.errors import QueryRefusedError
+from zava.services.call_record import CallRecord
 from zava.services.calls_in_flight import CallsInFlight
 
 
@@ -14,15 +15,20 @@ class SalesQueries:
         self._runner = runner
         self._calls_in_flight = calls_in_flight
 
-    async def run(self, sql: str, scope: TenantScope, *, deadline: float) -> QueryResult:
-        """The rows `sql` gives within `scope`.
+    async def run(
+        self, sql: str, scope: TenantScope, *, deadline: float, record: CallRecord | None = None
+    ) -> QueryResult:
+        """The rows `sql` gives within `scope`; `record` gets the statement's fingerprint, also when it is refused.
 
         Raises:
             QueryRefusedError: the policy does not allow the statement; message and hint say what to write instead.
             BusyError: the caller has too many queries running.
             DatabaseError: and its kin, as `QueryRunner.run` lists them.
         """
-        decision = decide(analyse(sql))
+        analysis = analyse(sql)
+        if record is not None:
+            record.sql_fingerprint = analysis.fingerprint or None
+        decision = decide(analysis)
         if isinstance(decision, Refused):
             raise QueryRefusedError(f"Refused ({decision.rule}): {decision.piece}", decision.hint)
         with self._calls_in_flight.one_more(scope.subject):

@@ -4,16 +4,16 @@
     decide(analysis) -> Allowed | Refused(rule, piece, hint)
 
 The text is parsed by PostgreSQL's own grammar and every node of the tree is visited. Lists decide, and what is on none
-is refused: kinds of nodes and their fields (`nodes`), kinds of statements, relations and columns (`data.retail_schema`),
+is refused: kinds of nodes and their fields (`nodes`), statements, relations and columns (`data.retail_schema`),
 functions (`functions`), operators, types and collations (`vocabulary`). Every column reference is resolved to a known
 column by PostgreSQL's rules of scope (`scope`), because `o.f` and `(x).f` call the function `f` when there is no such
 column. The other two walls (a login that can only read, a signed tenant context) do not depend on this one.
 
 Limits. Before parsing: 20 000 characters, 1 500 operators and brackets, which bounds the C stack the parser needs to
-about 200 KiB (`limits`). The walk follows 80 levels. A value may grow to an estimated 128 MiB, literal sizes to 1 000, a
-generate_series of literals to 100 000 rows (`sizes`). The estimates stop cheap memory bombs, not every large result: a
-query that only burns time, disk or CPU (a join without a condition, an endless recursion, a costly regular expression)
-is accepted here and ended by `statement_timeout`; what a result may weigh is up to the runner's caps.
+about 200 KiB (`limits`). The walk follows 80 levels. A value may grow to an estimated 128 MiB, literal sizes to 1 000,
+a generate_series of literals to 100 000 rows (`sizes`). The estimates stop cheap memory bombs, not every large result:
+a query that only burns time, disk or CPU (a join without a condition, an endless recursion, a costly regular
+expression) is accepted here and ended by `statement_timeout`; what a result may weigh is up to the runner's caps.
 
 The policy reads names as PostgreSQL does with `search_path` = retail, public and `standard_conforming_strings` on, on a
 server of version 16 or later where no function, operator or type is added to those schemas besides pgvector's.
@@ -22,6 +22,7 @@ server of version 16 or later where no function, operator or type is added to th
 from __future__ import annotations
 
 import logging
+
 from zava.data.sql_policy import grammar
 from zava.data.sql_policy.limits import check_text
 from zava.data.sql_policy.nodes import check_fields, only_node

@@ -11,9 +11,7 @@ from zava.data.sql_policy.scope import Scope, Source, refuse_system_name
 from zava.data.sql_policy.values import Row, Shape, Value
 from zava.data.sql_policy.verdict import Refusal
 
-_ALIAS_REASON: Final = (
-    "A result alias works only in GROUP BY and ORDER BY, on its own; elsewhere repeat the expression. "
-)
+_ALIAS_REASON: Final = "Repeat the expression, because a result alias works only on its own in GROUP BY and ORDER BY"
 
 
 def resolve_column(parts: list[str], scope: Scope) -> Value:
@@ -36,7 +34,7 @@ def resolve_column(parts: list[str], scope: Scope) -> Value:
     value = source.columns.get(name)
     if value is None:
         refuse_system_name(name)
-        raise refused_column(".".join(parts), name, list(source.columns), f"{parts[-2]} has no such column. ")
+        raise refused_column(".".join(parts), name, list(source.columns), f"There is no such column in {parts[-2]}")
     return value
 
 

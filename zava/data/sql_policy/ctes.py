@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
+from zava.data.sql_policy.digits import MAX_DIGITS, number
 from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.limits import MAX_RECURSIVE_GROWTH
+from zava.data.sql_policy.nodes import check_fields, only_node
 from zava.data.sql_policy.scope import Scope, refuse_system_name, renamed
-from zava.data.sql_policy.values import Column
+from zava.data.sql_policy.values import Column, Shape, Value, one_of
 from zava.data.sql_policy.verdict import Refusal
+
+# What a recursive query's own columns are taken for while its second term is looked at.
+_PROBE: Final = 1e6
 
 
 class Cte:
@@ -50,3 +57,49 @@ class Cte:
 
 
 Ctes = Mapping[str, Cte]
+
+
+def defined_cte(node: Node, outer: Scope | None) -> Cte:
+    """The CTE that a CommonTableExpr defines.
+
+    Raises:
+        Refusal: `search_cycle` or `data_modifying_cte`.
+    """
+    for clause in ("search_clause", "cycle_clause"):
+        if clause in node:
+            raise Refusal(
+                "search_cycle",
+                clause.removesuffix("_clause").upper(),
+                "Keep the path in an array column yourself: path || id, and WHERE NOT id = ANY(path).",
+            )
+    check_fields("CommonTableExpr", node)
+    kind, _ = only_node(node["ctequery"])
+    if kind != "SelectStmt":
+        raise Refusal("data_modifying_cte", kind.removesuffix("Stmt").upper(), "Use only SELECT inside WITH.")
+    return Cte(node, outer)
+
+
+def probe(value: Value) -> Value:
+    """What a recursive query's second term is given for a column of the first: so large that growth shows."""
+    if value.shape is Shape.FIXED:
+        return value
+    return Value(_PROBE, value.shape if isinstance(value.shape, Shape) else Shape.OPAQUE)
+
+
+def grown(name: str, first: Value, second: Value) -> Value:
+    """A column of a recursive query: what the first term gives, and what a turn makes of it.
+
+    Raises:
+        Refusal: `recursive_growth`.
+    """
+    either = one_of([first, second])
+    if first.shape is Shape.FIXED and second.shape is Shape.FIXED:
+        return either if second.size <= first.size else number(MAX_DIGITS)
+    growth = second.size - _PROBE
+    if growth > MAX_RECURSIVE_GROWTH:
+        raise Refusal(
+            "recursive_growth",
+            name,
+            "Let a recursive CTE only append a little to a value at each step: path || id, with the column used once.",
+        )
+    return either if growth <= 0 else Value(first.size + growth * 50, either.shape)

@@ -6,22 +6,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final
 
 from zava.data.sql_policy.columns import column_parts, resolve_column, resolve_source, select_field
 from zava.data.sql_policy.digits import arithmetic, cast_value, text_size
 from zava.data.sql_policy.findings import Findings
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.limits import MAX_DEPTH
-from zava.data.sql_policy.nodes import FIELDS, check_fields, only_node
+from zava.data.sql_policy.literals import changes_daily
+from zava.data.sql_policy.nodes import FIELDS, check_fields, only_node, unknown
+from zava.data.sql_policy.refusals import refused_node
 from zava.data.sql_policy.scope import Scope
 from zava.data.sql_policy.sizes import bounded
 from zava.data.sql_policy.type_names import check_collation, check_operator, check_type
-from zava.data.sql_policy.values import FIXED, Column, Shape, Value, array_of, common_shape, one_of
+from zava.data.sql_policy.values import FIXED, Shape, Value, array_of, common_shape, one_of
 from zava.data.sql_policy.verdict import Refusal
 from zava.data.sql_policy.vocabulary import GROWING_OPERATORS
 
-_LONGEST_DATE: Final = 60
 _OPERATOR_KINDS: Final = frozenset(
     "AEXPR_OP AEXPR_OP_ANY AEXPR_OP_ALL AEXPR_DISTINCT AEXPR_NOT_DISTINCT AEXPR_NULLIF AEXPR_IN AEXPR_LIKE AEXPR_ILIKE "
     "AEXPR_SIMILAR".split()
@@ -31,18 +32,6 @@ _CLOCKS: Final = frozenset(
     "SVFOP_CURRENT_DATE SVFOP_CURRENT_TIME SVFOP_CURRENT_TIME_N SVFOP_CURRENT_TIMESTAMP SVFOP_CURRENT_TIMESTAMP_N "
     "SVFOP_LOCALTIME SVFOP_LOCALTIME_N SVFOP_LOCALTIMESTAMP SVFOP_LOCALTIMESTAMP_N".split()
 )
-
-
-class QueryResult(NamedTuple):
-    """What a query returns: its columns, and about how many rows."""
-
-    columns: list[Column]
-    rows: float
-
-
-def unknown(what: str) -> Refusal:
-    """The refusal of a construct that the walk does not know."""
-    return Refusal("unknown_syntax", what, "Write the query without this construct.")
 
 
 Visit = Callable[[Any, Node, Scope], Value]
@@ -81,7 +70,7 @@ class ExpressionWalk:
         ((kind, body),) = node.items()
         known = self.visits.get(kind)
         if known is None:
-            raise _refused_node(kind, body)
+            raise refused_node(kind, body)
         visit, fields = known
         if not fields.issuperset(body):
             check_fields(kind, body)
@@ -105,7 +94,7 @@ class ExpressionWalk:
             return FIXED
         if "sval" in body:
             text: str = body["sval"]["sval"]
-            if not self.findings.volatile and _moves(text):
+            if not self.findings.volatile and changes_daily(text):
                 self.findings.volatile = True
             return Value(text_size(text), Shape.PLAIN)
         if "fval" in body:
@@ -218,7 +207,7 @@ class ExpressionWalk:
 
     def clock(self, body: Node, _scope: Scope) -> Value:
         if body["op"] not in _CLOCKS:
-            raise _refused_node("SQLValueFunction", body)
+            raise refused_node("SQLValueFunction", body)
         self.findings.volatile = True
         return FIXED
 
@@ -247,31 +236,6 @@ ExpressionWalk.visits = with_fields(
         "TypeCast": ExpressionWalk.type_cast,
     }
 )
-_NODE_RULES: Final[Mapping[str, tuple[str, str]]] = {
-    "ParamRef": ("parameter", "Write the value itself as a literal instead of a placeholder."),
-    "XmlExpr": ("xml", "Build JSON instead, for example with jsonb_build_object() or json_agg()."),
-    "XmlSerialize": ("xml", "Build JSON instead, for example with jsonb_build_object() or json_agg()."),
-    "SQLValueFunction": (
-        "session_information",
-        "Leave it out: the server and the session are not part of the sales data.",
-    ),
-    "SetToDefault": ("unknown_syntax", "Write a value or NULL instead of DEFAULT."),
-    "CurrentOfExpr": ("cursor", "Write the condition itself: there are no cursors."),
-}
-
-
-def _refused_node(kind: str, body: Node) -> Refusal:
-    rule, hint = _NODE_RULES.get(kind, ("unknown_syntax", "Write the query without this construct."))
-    piece = f"${body['number']}" if kind == "ParamRef" and "number" in body else str(body.get("op", kind))
-    return Refusal(rule, piece.removeprefix("SVFOP_"), hint)
-
-
-def _moves(text: str) -> bool:
-    """Whether a date or time written so means another one tomorrow."""
-    if len(text) > _LONGEST_DATE:
-        return False
-    lowered = text.lower()
-    return "now" in lowered or "today" in lowered or "tomorrow" in lowered or "yesterday" in lowered
 
 
 def _element(value: Value, *, is_slice: bool) -> Value:

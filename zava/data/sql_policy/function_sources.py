@@ -7,7 +7,7 @@ gives one value is that value, not a row: `(g).f` would call `f` with it, whatev
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from zava.data.sql_policy.functions import FUNCTIONS, OUT_COLUMN, SET_RETURNING, Result
 from zava.data.sql_policy.grammar import Node
@@ -19,8 +19,6 @@ from zava.data.sql_policy.sql_json import JsonWalk
 from zava.data.sql_policy.type_names import check_collation, check_type
 from zava.data.sql_policy.values import FIXED, Column, Row, Shape, Value
 from zava.data.sql_policy.verdict import Refusal
-
-_LEXEME_COLUMNS: Final = ("lexeme", "positions", "weights")
 
 
 class _Call(NamedTuple):
@@ -51,7 +49,9 @@ class FunctionWalk(JsonWalk):
             columns.append(("ordinality", FIXED))
         columns = renamed(columns, alias)
         # A call named by nothing is named by itself.
-        source = Source(name or output_name(items[0][0], self.subquery_columns), columns, whole=calls[0].whole if alone else None)
+        source = Source(
+            name or output_name(items[0][0], self.subquery_columns), columns, whole=calls[0].whole if alone else None
+        )
         return FromItem([source], columns, max(call.rows for call in calls))
 
     def _calls(self, node: Node, definitions: list[Node], alias: str | None, scope: Scope) -> list[_Call]:
@@ -92,7 +92,7 @@ class FunctionWalk(JsonWalk):
             if value.shape is Shape.TSVECTOR:
                 lexeme = Value(value.size, Shape.PLAIN)
                 array = Value(value.size, Shape.ARRAY)
-                columns = list(zip(_LEXEME_COLUMNS, (lexeme, array, array), strict=True))
+                columns: list[Column] = [("lexeme", lexeme), ("positions", array), ("weights", array)]
                 calls.append(_Call(columns, rows, None))
             elif value.shape is Shape.ARRAY:
                 element = Value(value.size, Shape.PLAIN)

@@ -58,7 +58,7 @@ _NAMES: Final[dict[Result, str]] = {
         gen_random_uuid uuidv4 uuidv7 uuid_extract_timestamp uuid_extract_version
         ts_rank ts_rank_cd numnode
         l2_distance inner_product cosine_distance l1_distance hamming_distance jaccard_distance
-        vector_dims vector_norm l2_norm generate_series pg_typeof""",
+        vector_dims vector_norm l2_norm generate_series""",
     Result.TEXT: """
         upper lower initcap btrim ltrim rtrim left right substr substring overlay replace translate reverse concat
         concat_ws split_part chr md5 sha224 sha256 sha384 sha512 to_char to_hex to_bin to_oct regexp_replace
@@ -79,8 +79,8 @@ _NAMES: Final[dict[Result, str]] = {
     Result.TSVECTOR: """
         to_tsvector setweight strip ts_filter ts_delete jsonb_to_tsvector json_to_tsvector array_to_tsvector""",
     Result.ESCAPED: """
-        quote_literal quote_ident quote_nullable encode decode convert_to to_json to_jsonb row_to_json array_to_json json_build_object
-        json_build_array jsonb_build_object jsonb_build_array jsonb_pretty""",
+        quote_literal quote_ident quote_nullable encode decode convert_to to_json to_jsonb row_to_json array_to_json
+        json_build_object json_build_array jsonb_build_object jsonb_build_array jsonb_pretty""",
     Result.ARRAY: """
         string_to_array regexp_match regexp_matches regexp_split_to_array array_positions tsvector_to_array ts_lexize
         int4multirange int8multirange nummultirange datemultirange tsmultirange tstzmultirange multirange""",

@@ -13,6 +13,7 @@ from zava.data.sql_policy.grammar import Node
 UNBOUNDED: Final = 1e7
 # A date series whose ends are columns runs over the years of the data.
 _USUAL_DAYS: Final = 3_660.0
+_LONGEST_DATE: Final = 60
 _SECONDS_A_DAY: Final = 86_400.0
 _UNIT_SECONDS: Final[Mapping[str, float]] = {
     "us": 1e-6, "microsecond": 1e-6, "ms": 1e-3, "millisecond": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0,
@@ -29,6 +30,14 @@ _ARITHMETIC: Final[Mapping[str, Callable[[float, float], float]]] = {
     "*": lambda left, right: left * right,
     "/": lambda left, right: left / right if right else math.inf,
 }
+
+
+def changes_daily(text: str) -> bool:
+    """Whether a date or time written so means another one tomorrow."""
+    if len(text) > _LONGEST_DATE:
+        return False
+    lowered = text.lower()
+    return "now" in lowered or "today" in lowered or "tomorrow" in lowered or "yesterday" in lowered
 
 
 def literal_text(node: Node) -> str | None:

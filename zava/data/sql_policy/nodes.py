@@ -82,6 +82,11 @@ _FIELDS: Final[dict[str, str]] = {
 FIELDS: Final[Mapping[str, frozenset[str]]] = {kind: frozenset(fields.split()) for kind, fields in _FIELDS.items()}
 
 
+def unknown(what: str) -> Refusal:
+    """The refusal of a construct that the walk does not know."""
+    return Refusal("unknown_syntax", what, "Write the query without this construct.")
+
+
 def check_fields(kind: str, node: Node) -> None:
     """Refuse `node` unless every one of its fields is known.
 
@@ -89,14 +94,13 @@ def check_fields(kind: str, node: Node) -> None:
         Refusal: `unknown_syntax`.
     """
     if not FIELDS[kind].issuperset(node):
-        field = min(node.keys() - FIELDS[kind])
-        raise Refusal("unknown_syntax", f"{kind}.{field}", "Write the query without this construct.")
+        raise unknown(f"{kind}.{min(node.keys() - FIELDS[kind])}")
 
 
 def only_node(node: Node) -> tuple[str, Node]:
     """The kind and the fields of a node that says its kind."""
     if len(node) != 1:
-        raise Refusal("unknown_syntax", "node without a kind", "Write the query without this construct.")
+        raise unknown("node without a kind")
     ((kind, fields),) = node.items()
     return kind, fields
 

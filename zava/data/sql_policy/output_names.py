@@ -48,7 +48,7 @@ def output_name(node: Node, subquery_columns: Mapping[int, str]) -> str:
     return _named(node, subquery_columns)[0] or _UNNAMED
 
 
-def _named(node: Node, subquery_columns: Mapping[int, str]) -> tuple[str, int]:  # noqa: C901, PLR0912  (one case a kind)
+def _named(node: Node, subquery_columns: Mapping[int, str]) -> tuple[str, int]:
     ((kind, body),) = node.items()
     match kind:
         case "ColumnRef":

@@ -7,6 +7,7 @@ from typing import Final
 
 from zava.data.retail_schema import RETAIL_SCHEMA, RETAIL_TABLES
 from zava.data.sql_policy.functions import FUNCTIONS
+from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.verdict import Refusal
 
 _SCHEMA_TOOL: Final = "Use the tool get_multiple_table_schemas to see tables and columns."
@@ -53,9 +54,9 @@ _FUNCTION_RULES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "catalogue",
-        """pg_get_* format_type to_reg* has_* col_description obj_description shobj_description pg_describe* pg_*_is_visible
-        pg_identify* regclass regproc regprocedure regoper regoperator regtype regrole regnamespace regconfig
-        regdictionary regcollation enum_* pg_collation_for""",
+        """pg_get_* format_type to_reg* has_* col_description obj_description shobj_description pg_describe*
+        pg_*_is_visible pg_identify* regclass regproc regprocedure regoper regoperator regtype regrole regnamespace
+        regconfig regdictionary regcollation enum_* pg_collation_for pg_typeof""",
         _SCHEMA_TOOL,
     ),
     ("server_function", "pg_* binary_upgrade* amvalidate", "Leave it out: functions of the server are not available."),
@@ -94,6 +95,19 @@ _STATEMENT_RULES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+_NODE_RULES: Final[Mapping[str, tuple[str, str]]] = {
+    "ParamRef": ("parameter", "Write the value itself as a literal instead of a placeholder."),
+    "XmlExpr": ("xml", "Build JSON instead, for example with jsonb_build_object() or json_agg()."),
+    "XmlSerialize": ("xml", "Build JSON instead, for example with jsonb_build_object() or json_agg()."),
+    "SQLValueFunction": (
+        "session_information",
+        "Leave it out: the server and the session are not part of the sales data.",
+    ),
+    "SetToDefault": ("unknown_syntax", "Write a value or NULL instead of DEFAULT."),
+    "CurrentOfExpr": ("cursor", "Write the condition itself: there are no cursors."),
+}
+
+
 def refused_statement(kind: str) -> Refusal:
     """The refusal of a statement that is no SELECT. What is not listed creates, alters, drops or grants."""
     rule, hint = _STATEMENT_RULES.get(
@@ -110,6 +124,13 @@ def refused_function(name: str) -> Refusal:
     return Refusal("function", f"{name}()", f"Use another function{did_you_mean(name, FUNCTIONS)}.")
 
 
+def refused_node(kind: str, body: Node) -> Refusal:
+    """The refusal of an expression of a kind that is not visited."""
+    rule, hint = _NODE_RULES.get(kind, ("unknown_syntax", "Write the query without this construct."))
+    piece = f"${body['number']}" if kind == "ParamRef" and "number" in body else str(body.get("op", kind))
+    return Refusal(rule, piece.removeprefix("SVFOP_"), hint)
+
+
 def refused_relation(schema: str | None, name: str, ctes: Iterable[str]) -> Refusal:
     """The refusal of a relation that is neither a table a tenant may see nor a CTE in scope."""
     piece = name if schema is None else f"{schema}.{name}"
@@ -124,7 +145,8 @@ def refused_relation(schema: str | None, name: str, ctes: Iterable[str]) -> Refu
 def refused_column(piece: str, name: str, known: list[str], reason: str = "") -> Refusal:
     """The refusal of a column that is not known where it is named."""
     listed = f"use one of {', '.join(known[:60])}" if known else "there are no columns in scope here"
-    return Refusal("column", piece, f"{reason}{listed[0].upper()}{listed[1:]}{did_you_mean(name, known)}.")
+    hint = f"{reason}: {listed}" if reason else listed[0].upper() + listed[1:]
+    return Refusal("column", piece, f"{hint}{did_you_mean(name, known)}.")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -45,7 +45,7 @@ def bounded(size: float, shape: Shape | Row, piece: str) -> Value:
         raise Refusal(
             "value_too_large",
             piece,
-            "Build smaller values: aggregate over fewer rows (join on keys, filter, or LIMIT in a subquery), and do not "
+            "Build smaller values: aggregate over fewer rows (join on keys, or LIMIT in a subquery), and do not "
             "concatenate a value with itself.",
         )
     return Value(size, shape)

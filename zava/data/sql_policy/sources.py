@@ -7,13 +7,12 @@ from typing import Final
 
 from zava.data.retail_schema import RETAIL_SCHEMA
 from zava.data.sql_policy.ctes import Cte, Ctes
-from zava.data.sql_policy.expressions import QueryResult, unknown
 from zava.data.sql_policy.function_sources import FunctionWalk
 from zava.data.sql_policy.grammar import Node
-from zava.data.sql_policy.nodes import check_fields, only_node, strings
+from zava.data.sql_policy.nodes import check_fields, only_node, strings, unknown
 from zava.data.sql_policy.refusals import refused_column, refused_relation
 from zava.data.sql_policy.scope import TABLE_ROWS, TABLES, FromItem, Scope, Source, alias_name, renamed
-from zava.data.sql_policy.values import Column, Shape, Value
+from zava.data.sql_policy.values import Column, QueryResult, Shape, Value
 from zava.data.sql_policy.verdict import Refusal
 
 _JOIN_KINDS: Final = frozenset({"JOIN_INNER", "JOIN_LEFT", "JOIN_RIGHT", "JOIN_FULL"})
@@ -46,7 +45,7 @@ class SourceWalk(FunctionWalk):
                 item = self._sample(body, left, outer, ctes)
             case "JsonTable":
                 result = self.table_result(body, _lateral(left, outer, ctes))
-                item = _named_item(result, body.get("alias"))
+                item = _named_item(result, body.get("alias"), "json_table")
             case "RangeTableFunc":
                 raise Refusal("xml_table", "XMLTABLE", "Use json_to_recordset or jsonb_array_elements on JSON instead.")
             case _:
@@ -91,7 +90,7 @@ class SourceWalk(FunctionWalk):
             raise Refusal(
                 "table_sample",
                 ".".join(method) if "repeatable" not in body else "REPEATABLE",
-                "Use TABLESAMPLE BERNOULLI (percent), or ORDER BY md5(key::text) LIMIT n for a sample that can be repeated.",
+                "Use TABLESAMPLE BERNOULLI (percent), or ORDER BY md5(key::text) LIMIT n for a fixed sample.",
             )
         check_fields("RangeTableSample", body)
         self.findings.volatile = True
@@ -138,14 +137,18 @@ class SourceWalk(FunctionWalk):
         for name in names:
             if name not in first or name not in second:
                 both = [column for column in first if column in second]
-                raise refused_column(f"USING ({name})", name, both, "Both sides of USING need the column. ")
+                raise refused_column(f"USING ({name})", name, both, "Both sides of USING need the column")
         return names
 
 
 def equalities(node: Node) -> int:
     """How many conditions `a = b` between columns stand in an AND list: each joins two sources by a key."""
     if "BoolExpr" in node:
-        return sum(equalities(part) for part in node["BoolExpr"]["args"]) if node["BoolExpr"]["boolop"] == "AND_EXPR" else 0
+        return (
+            sum(equalities(part) for part in node["BoolExpr"]["args"])
+            if node["BoolExpr"]["boolop"] == "AND_EXPR"
+            else 0
+        )
     comparison = node.get("A_Expr", {})
     is_equality = comparison.get("kind") == "AEXPR_OP" and strings(comparison["name"])[-1] == "="
     return int(is_equality and "ColumnRef" in comparison.get("lexpr", {}) and "ColumnRef" in comparison["rexpr"])
@@ -158,9 +161,10 @@ def _lateral(left: Iterable[FromItem], outer: Scope | None, ctes: Ctes) -> Scope
     return Scope(sources, [column for item in items for column in item.columns], outer, ctes)
 
 
-def _named_item(result: QueryResult, alias: Node | None) -> FromItem:
+def _named_item(result: QueryResult, alias: Node | None, name: str | None = None) -> FromItem:
+    """An item under its alias; `name` is what PostgreSQL calls one without, if it can be called at all."""
     columns = renamed(result.columns, alias)
-    return FromItem([Source(alias_name(alias), columns)], columns, result.rows)
+    return FromItem([Source(alias_name(alias) or name, columns)], columns, result.rows)
 
 
 def _merged(names: list[str], first: list[Column], second: list[Column]) -> list[Column]:
@@ -171,6 +175,8 @@ def _merged(names: list[str], first: list[Column], second: list[Column]) -> list
     for name in names:
         one, two = values[name], others[name]
         plain = isinstance(one.shape, Shape) and isinstance(two.shape, Shape)
-        merged.append((name, Value(max(one.size, two.size), one.shape if plain and one.shape is two.shape else Shape.OPAQUE)))
+        merged.append(
+            (name, Value(max(one.size, two.size), one.shape if plain and one.shape is two.shape else Shape.OPAQUE))
+        )
     rest = [column for column in first + second if column[0] not in names]
     return merged + rest

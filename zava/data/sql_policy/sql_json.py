@@ -6,13 +6,13 @@ from typing import Final
 
 from zava.data.sql_policy.calls import CallWalk
 from zava.data.sql_policy.digits import NUMERIC_TYPES, number, text_size
-from zava.data.sql_policy.expressions import QueryResult, unknown, with_fields
+from zava.data.sql_policy.expressions import with_fields
 from zava.data.sql_policy.grammar import Node
-from zava.data.sql_policy.nodes import check_fields
+from zava.data.sql_policy.nodes import check_fields, unknown
 from zava.data.sql_policy.scope import Scope
 from zava.data.sql_policy.sizes import bounded
 from zava.data.sql_policy.type_names import check_type
-from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Column, Shape, Value
+from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Column, QueryResult, Shape, Value
 
 _FUNCTIONS: Final = {
     "JSON_EXISTS_OP": "json_exists",

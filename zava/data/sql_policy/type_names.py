@@ -32,7 +32,9 @@ def check_type(node: Node, findings: Findings) -> tuple[str, Value]:
     """
     check_fields("TypeName", node)
     *schema, name = strings(node["names"])
-    known = name in TYPES and (schema in ([], ["pg_catalog"]) or (schema == [EXTENSION_SCHEMA] and name in _EXTENSION_TYPES))
+    known = name in TYPES and (
+        schema in ([], ["pg_catalog"]) or (schema == [EXTENSION_SCHEMA] and name in _EXTENSION_TYPES)
+    )
     if not known:
         raise _refused_type(".".join([*schema, name]), name)
     findings.cast_targets.add(name)
@@ -65,10 +67,14 @@ def _refused_type(piece: str, name: str) -> Refusal:
             "Leave the cast out: to_tsvector('english', ...) needs none, and get_multiple_table_schemas shows tables.",
         )
     if name in ("oid", "xid", "xid8", "cid", "tid", "pg_lsn"):
-        return Refusal("oid_type", piece, "Cast to integer or text: the database's internal identifiers are not available.")
+        return Refusal(
+            "oid_type", piece, "Cast to integer or text: the database's internal identifiers are not available."
+        )
     if name == "xml":
         return Refusal("xml", piece, "Build JSON instead, for example with jsonb_build_object() or json_agg().")
-    return Refusal("type", piece, f"Use a built-in type such as text, numeric, date or jsonb{did_you_mean(name, TYPES)}.")
+    return Refusal(
+        "type", piece, f"Use a built-in type such as text, numeric, date or jsonb{did_you_mean(name, TYPES)}."
+    )
 
 
 def check_operator(names: list[Node], findings: Findings) -> str:

@@ -38,6 +38,13 @@ FIXED: Final = Value(FIXED_SIZE, Shape.FIXED)
 Column = tuple[str, Value]
 
 
+class QueryResult(NamedTuple):
+    """What a query returns: its columns, and about how many rows."""
+
+    columns: list[Column]
+    rows: float
+
+
 def one_of(values: list[Value]) -> Value:
     """Any of the values: what CASE, COALESCE, GREATEST and polymorphic functions return."""
     if not values:

@@ -96,12 +96,13 @@ class MiniLMNetwork:
 def _gelu(values: _Floats) -> _Floats:
     """x * (1 + erf(x / sqrt 2)) / 2, with erf by Abramowitz and Stegun 7.1.26 (error below 1.5e-7)."""
     scaled = np.abs(values) * np.float32(math.sqrt(0.5))
-    step = 1 / (1 + np.float32(0.3275911) * scaled)
+    one = np.float32(1)
+    step = one / (one + np.float32(0.3275911) * scaled)
     series = np.zeros_like(step)
     for coefficient in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592):
         series = (series + np.float32(coefficient)) * step
-    erf = 1 - series * np.exp(-scaled * scaled)
-    return np.float32(0.5) * values * (1 + np.sign(values) * erf)
+    erf = one - series * np.exp(-scaled * scaled)
+    return (np.float32(0.5) * values * (one + np.sign(values) * erf)).astype(np.float32, copy=False)
 
 
 def _read_safetensors(file: Path) -> dict[str, _Floats]:

@@ -44,7 +44,9 @@ def add_execute_sales_query(server: MCPServer, sales_queries: SalesQueries) -> N
         ],
     ) -> Annotated[CallToolResult, SalesQueryAnswer]:
         async def work(request: McpRequest) -> SalesQueryAnswer:
-            result = await sales_queries.run(postgresql_query, request.caller.scope, deadline=request.deadline)
+            result = await sales_queries.run(
+                postgresql_query, request.caller.scope, deadline=request.deadline, record=request.record
+            )
             return SalesQueryAnswer(
                 columns=list(result.columns),
                 rows=[list(row) for row in result.rows],

@@ -1,0 +1,177 @@
+"""One record a tool call and one a refused request: enough to know what happened, and nothing that is private."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import Database
+from tests.small_endpoint import HttpRequest, handshake, tool
+from zava import bootstrap
+from zava.bootstrap import Application
+from zava.local.stores import STORES
+
+_SEATTLE = str(STORES[0].store_id)
+_MANAGER = {"role": "store_manager", "stores": ["seattle"]}
+_FOREIGN_STORE = {"x-rls-user-id": str(STORES[1].store_id)}
+_FOREIGN_ORIGIN = {"origin": "https://evil.example"}
+_SQL = "SELECT store_name FROM stores WHERE store_name <> 'Ada Lovelace' LIMIT 5"
+
+
+@pytest.fixture
+async def app(database: Database) -> AsyncIterator[Application]:
+    application = bootstrap.build(database.settings)
+    yield application
+    await application.pools.close()
+
+
+async def records(
+    app: Application, caplog: pytest.LogCaptureFixture, request: HttpRequest, token: str, **headers: str
+) -> tuple[list[dict[str, Any]], str]:
+    """The audit records of one request, without their times, and the request's correlation id."""
+    named = request.headers | ({"authorization": f"Bearer {token}"} if token else {}) | headers
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="zava.audit"):
+        reply = await app.endpoint.handle(request.method, named, request.body)
+    found: list[dict[str, Any]] = []
+    for record in caplog.records:
+        if record.name == "zava.audit":
+            fields = record.__dict__["custom_dimensions"]
+            assert json.loads(record.getMessage()) == fields
+            assert 0 <= fields.pop("milliseconds", 0) < 20_000
+            found.append(fields)
+    assert token == "" or token not in caplog.text
+    return found, reply.headers["x-correlation-id"]
+
+
+def call(name: str, /, **arguments: object) -> HttpRequest:
+    return handshake("tools/call", tool(name, **arguments))
+
+
+async def test_a_call_leaves_one_record_without_literals_names_or_tokens(
+    app: Application, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = database.cluster.issuer.mint("store_manager", stores=["seattle"], subject="ada@example.com")
+    (record,), correlation_id = await records(app, caplog, call("execute_sales_query", postgresql_query=_SQL), token)
+    fingerprint = record.pop("sql_fingerprint")
+    assert record == {
+        "event": "tool_call",
+        "caller": hashlib.sha256(b"zava-auth\nada@example.com").hexdigest(),
+        "store_count": 1,
+        "stores": _SEATTLE,
+        "tool": "execute_sales_query",
+        "rows": 1,
+        "outcome": "OK",
+        "correlation_id": correlation_id,
+    }
+    assert "ada" not in caplog.text.lower()
+    other = _SQL.replace("Ada Lovelace", "Somebody Else")
+    (same,), _ = await records(app, caplog, call("execute_sales_query", postgresql_query=other), token)
+    assert same["sql_fingerprint"] == fingerprint
+    assert len(fingerprint) == 16
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        pytest.param(
+            call("execute_sales_query", postgresql_query="DELETE FROM orders"),
+            {"tool": "execute_sales_query", "outcome": "QUERY_REFUSED"},
+            id="a refused statement",
+        ),
+        pytest.param(
+            call("execute_sales_query", postgresql_query="SELECT 1/0"),
+            {"tool": "execute_sales_query", "outcome": "QUERY_ERROR"},
+            id="a statement that fails",
+        ),
+        pytest.param(
+            call("execute_sales_query", query="x"),
+            {"tool": "execute_sales_query", "outcome": "VALIDATION_ERROR"},
+            id="wrong arguments",
+        ),
+        pytest.param(call("secret_name"), {"tool": "unknown", "outcome": "VALIDATION_ERROR"}, id="an unknown tool"),
+        pytest.param(
+            call("get_current_utc_date"), {"tool": "get_current_utc_date", "outcome": "OK"}, id="a tool without rows"
+        ),
+        pytest.param(
+            call("get_multiple_table_schemas", table_names=["orders", "stores"]),
+            {"tool": "get_multiple_table_schemas", "outcome": "OK", "rows": 2},
+            id="a tool with two items",
+        ),
+    ],
+)
+async def test_every_outcome_is_recorded(
+    request_: HttpRequest,
+    expected: dict[str, Any],
+    app: Application,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (record,), _ = await records(app, caplog, request_, database.cluster.issuer.mint("super_admin"))
+    assert {name: record.get(name) for name in ("tool", "outcome", "rows")} == {"rows": None} | expected
+    assert record["store_count"] == len(STORES)
+
+
+async def test_a_call_without_the_permission_is_recorded_as_a_call_and_as_a_refusal(
+    app: Application, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = database.cluster.issuer.mint("super_admin", permissions=["products.read"], subject="ada")
+    caller = hashlib.sha256(b"zava-auth\nada").hexdigest()
+    request = call("execute_sales_query", postgresql_query=_SQL)
+    (one, other), correlation_id = await records(app, caplog, request, token)
+    assert (one["event"], one["outcome"], one["caller"]) == ("tool_call", "INSUFFICIENT_SCOPE", caller)
+    assert other == {
+        "event": "request_refused",
+        "caller": caller,
+        "status": 403,
+        "outcome": "INSUFFICIENT_SCOPE",
+        "reason": "The tool execute_sales_query needs the permission sales.read",
+        "correlation_id": correlation_id,
+    }
+
+
+@pytest.mark.parametrize(
+    ("claims", "headers", "status", "outcome", "known"),
+    [
+        pytest.param(None, {}, 401, "AUTHENTICATION_ERROR", False, id="no token"),
+        pytest.param(_MANAGER, _FOREIGN_STORE, 403, "AUTHORIZATION_ERROR", True, id="a foreign store"),
+        pytest.param(None, _FOREIGN_ORIGIN, 403, "AUTHORIZATION_ERROR", False, id="a foreign origin"),
+    ],
+)
+async def test_a_request_refused_at_the_door_is_a_security_event(
+    claims: dict[str, Any] | None,
+    headers: dict[str, str],
+    status: int,
+    outcome: str,
+    known: bool,
+    app: Application,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    token = database.cluster.issuer.mint(**claims) if claims else ""
+    (record,), correlation_id = await records(app, caplog, handshake("tools/list"), token, **headers)
+    assert record.pop("reason")
+    assert (len(record.pop("caller", "")) == 64) is known
+    assert record == {
+        "event": "request_refused",
+        "status": status,
+        "outcome": outcome,
+        "correlation_id": correlation_id,
+    }
+
+
+async def test_a_throttled_call_is_a_security_event(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    limits = {"rate_limit_per_minute": 1, "rate_limit_burst": 1}
+    app = bootstrap.build(database.settings.model_copy(update=limits))
+    token = database.cluster.issuer.mint("super_admin", subject="throttled")
+    try:
+        assert (await records(app, caplog, handshake("tools/list"), token))[0] == []
+        (record,), _ = await records(app, caplog, handshake("tools/list"), token)
+    finally:
+        await app.pools.close()
+    assert (record["status"], record["outcome"], len(record["caller"])) == (429, "RATE_LIMITED", 64)

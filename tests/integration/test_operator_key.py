@@ -1,0 +1,200 @@
+"""Without an app registration: a key pair whose public half the server reads, from a setting or from Key Vault."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from azure.keyvault.secrets import SecretClient
+
+from tests.sample_directory import SampleDirectory, ids
+from tests.vault_stand_in import URL, VaultStandIn
+from zava.errors import AuthenticationError, MCPError, ServiceUnavailableError
+from zava.platform import mint
+from zava.platform.credential import azure_credential
+from zava.platform.jwks import COOLDOWN_SECONDS, FRESH_SECONDS, JwksCache
+from zava.platform.operator_key import PUBLIC_KEY_SECRET, operator_keys, secret_source_of
+from zava.platform.secret_source import DEADLINE_SECONDS, KeyVaultSecrets, key_vault_client
+from zava.platform.settings import Settings
+from zava.platform.signing_key import jwks_of_pem, load_private_key, new_private_key, public_pem
+from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
+from zava.protocol.authentication import Authentication
+from zava.services.access import AccessRules
+
+_STORE = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("operator")
+    assert mint.main(["key-pair", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[VaultStandIn]:
+    with VaultStandIn(monkeypatch, tmp_path).running() as running:
+        yield running
+
+
+def settings(**changes: str) -> Settings:
+    required = {
+        "postgres_host": "127.0.0.1",
+        "postgres_password": "p",
+        "postgres_app_password": "p",
+        "tenant_signing_key": "k",
+    }
+    return Settings.model_validate(required | changes)
+
+
+def door(keys: JwksCache) -> Authentication:
+    issuer = TrustedIssuer("zava-auth", "mcp-server", "")
+    return Authentication(JwtVerifier(issuer, keys), AccessRules(SampleDirectory()))
+
+
+def door_of(**changes: str) -> Authentication:
+    return door(JwksCache(operator_keys(secret_source_of(settings(**changes)))))
+
+
+def token(pair: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    private = str(pair / "private_key.pem")
+    assert mint.main(["token", "--private-key", private, "--subject", "ada", *arguments]) == 0
+    return capsys.readouterr().out.strip()
+
+
+async def outcome(authentication: Authentication, bearer: str) -> object:
+    try:
+        return (await authentication.admit({"authorization": f"Bearer {bearer}"})).scope.store_ids
+    except MCPError as problem:
+        return type(problem)
+
+
+async def test_a_minted_token_is_admitted_by_the_public_key_in_a_setting(
+    pair: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    public = (pair / "public_key.pem").read_text()
+    bearer = token(pair, capsys, "--role", "store_manager", "--store", _STORE, "--permission", "sales.read")
+    for written in (public, public.replace("\n", "\\n")):
+        assert await outcome(door_of(auth_public_key=written), bearer) == ids("seattle")
+    other = public_pem(load_private_key(new_private_key())).decode()
+    assert await outcome(door_of(auth_public_key=other), bearer) is AuthenticationError
+    assert await outcome(door_of(auth_public_key=other + public), bearer) == ids("seattle")
+
+
+async def test_with_neither_a_setting_nor_a_vault_every_call_is_answered_503(
+    pair: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await outcome(door_of(), token(pair, capsys, "--role", "super_admin")) is ServiceUnavailableError
+
+
+def from_vault(vault: VaultStandIn) -> KeyVaultSecrets:
+    def client() -> SecretClient:
+        return key_vault_client(URL, azure_credential("", on_azure=True), connection_verify=str(vault.ca_file))
+
+    return KeyVaultSecrets(client)
+
+
+async def test_the_key_is_read_from_the_vault_once_by_the_real_client(
+    vault: VaultStandIn, pair: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vault.secrets[PUBLIC_KEY_SECRET] = (pair / "public_key.pem").read_text()
+    authentication = door(JwksCache(operator_keys(from_vault(vault))))
+    bearers = [token(pair, capsys, "--role", "super_admin") for _ in range(20)]
+    assert await asyncio.gather(*(outcome(authentication, bearer) for bearer in bearers)) == [ids()] * 20
+    # Before the first token of a process the client lets the vault say where to get one: 401.
+    assert [status for _, status in vault.asked if status != 401] == [200]
+    assert {path.rstrip("/") for path, _ in vault.asked} == {f"/secrets/{PUBLIC_KEY_SECRET}"}
+    assert vault.tokens == 1
+
+
+async def test_a_vault_that_fails_is_left_alone_while_the_old_key_serves_on(
+    vault: VaultStandIn, pair: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    vault.secrets[PUBLIC_KEY_SECRET] = (pair / "public_key.pem").read_text()
+    keys = JwksCache(operator_keys(from_vault(vault)), clock=lambda: now[0])
+    authentication = door(keys)
+    assert await outcome(authentication, token(pair, capsys, "--role", "super_admin")) == ids()
+    vault.status = 503
+    now[0] += FRESH_SECONDS
+    assert await outcome(authentication, token(pair, capsys, "--role", "super_admin")) == ids()
+    assert keys._reading is not None
+    await keys._reading
+    vault.asked.clear()
+    now[0] += COOLDOWN_SECONDS - 1
+    assert await outcome(authentication, token(pair, capsys, "--role", "super_admin")) == ids()
+    assert vault.asked == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_vault_that_says_come_back_in_a_minute_is_not_waited_for(status: int, vault: VaultStandIn) -> None:
+    vault.status = status
+    started = time.monotonic()
+    with pytest.raises(ServiceUnavailableError, match="did not give the secret auth-public-key"):
+        await from_vault(vault).get(PUBLIC_KEY_SECRET)
+    assert time.monotonic() - started < DEADLINE_SECONDS
+    assert [answered for _, answered in vault.asked] == [status] * 3
+
+
+async def test_a_vault_that_hangs_costs_no_more_than_the_deadline(vault: VaultStandIn) -> None:
+    vault.may_answer.clear()
+    started = time.monotonic()
+    with pytest.raises(ServiceUnavailableError):
+        await from_vault(vault).get(PUBLIC_KEY_SECRET)
+    assert time.monotonic() - started < DEADLINE_SECONDS + 1
+
+
+async def test_a_secret_that_is_not_there_is_named_and_asked_for_once(vault: VaultStandIn) -> None:
+    with pytest.raises(ServiceUnavailableError, match="refused the secret auth-public-key with status 404"):
+        await from_vault(vault).get(PUBLIC_KEY_SECRET)
+    assert [status for _, status in vault.asked if status != 401] == [404]
+
+
+def test_a_private_key_is_never_taken_for_a_public_one() -> None:
+    for text in (new_private_key().decode(), "", "no key"):
+        with pytest.raises(ValueError):
+            jwks_of_pem(text)
+
+
+def test_the_private_key_is_the_operators_alone_and_never_overwritten(
+    pair: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if os.name == "posix":
+        assert stat.S_IMODE((pair / "private_key.pem").stat().st_mode) == 0o600
+    assert mint.main(["key-pair", str(pair)]) == 1
+    assert "File exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--role", "super_admin", "--store", _STORE], "Only a store_manager has stores."),
+        (["--role", "store_manager", "--region", "online"], "Only a regional_manager has regions."),
+        (["--role", "super_admin", "--lifetime", "25"], "The lifetime must be more than 0 and at most 24 hours."),
+    ],
+)
+def test_a_token_that_makes_no_sense_is_not_made(
+    arguments: list[str], reason: str, pair: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = str(pair / "private_key.pem")
+    assert mint.main(["token", "--private-key", private, "--subject", "ada", *arguments]) == 1
+    assert capsys.readouterr() == ("", f"{reason}\n")
+
+
+def test_without_a_key_the_command_says_where_one_comes_from(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AZURE_KEY_VAULT_URL", raising=False)
+    assert mint.main(["token", "--role", "super_admin", "--subject", "ada"]) == 1
+    assert capsys.readouterr().err == "Name the key with --private-key, or the vault with AZURE_KEY_VAULT_URL.\n"
+
+
+@pytest.mark.parametrize("url", ["http://zava.vault.azure.net", "zava", "https://"])
+def test_a_vault_without_tls_stops_the_start(url: str) -> None:
+    with pytest.raises(ValueError, match="AZURE_KEY_VAULT_URL must start with https"):
+        settings(azure_key_vault_url=url)

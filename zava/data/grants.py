@@ -1,0 +1,57 @@
+"""What was granted to a subject beside its token, from `zava.grants`, by the app login."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from zava.data.pools import Pools
+
+FRESH_SECONDS = 30.0
+"""After this long a change by `python -m zava.data.grant` is seen by every worker."""
+MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    stores: frozenset[UUID]
+    regions: frozenset[str]
+
+
+_NOTHING = Grant(frozenset(), frozenset())
+
+
+class StoredGrants:
+    """Implements `zava.services.access.Grants`; remembers an answer, also "nothing", for half a minute."""
+
+    def __init__(self, pools: Pools, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pools = pools
+        self._clock = clock
+        self._remembered: dict[tuple[str, str], tuple[Grant, float]] = {}
+
+    async def stores_of(self, issuer: str, subject: str) -> frozenset[UUID]:
+        """Raises DatabaseUnavailableError."""
+        return (await self._grant_of(issuer, subject)).stores
+
+    async def regions_of(self, issuer: str, subject: str) -> frozenset[str]:
+        """Raises DatabaseUnavailableError."""
+        return (await self._grant_of(issuer, subject)).regions
+
+    async def _grant_of(self, issuer: str, subject: str) -> Grant:
+        key = (issuer, subject)
+        known = self._remembered.get(key)
+        if known is not None and self._clock() - known[1] < FRESH_SECONDS:
+            return known[0]
+        asked_at = self._clock()
+        async with self._pools.app.connection() as connection:
+            row = await connection.fetchrow(
+                "SELECT stores, regions FROM zava.grants WHERE issuer = $1 AND subject = $2", issuer, subject
+            )
+        grant = Grant(frozenset(row["stores"]), frozenset(row["regions"])) if row else _NOTHING
+        self._remembered.pop(key, None)
+        if len(self._remembered) >= MOST_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]  # the one read longest ago
+        self._remembered[key] = (grant, asked_at)
+        return grant

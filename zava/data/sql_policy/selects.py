@@ -1,0 +1,134 @@
+"""The walk through one SELECT or VALUES: its results, their names, and the keys it groups and sorts by."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from zava.data.sql_policy.columns import column_parts, resolve_source, result_value
+from zava.data.sql_policy.ctes import Ctes
+from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.nodes import check_fields, only_node
+from zava.data.sql_policy.output_names import output_name
+from zava.data.sql_policy.scope import FromItem, Scope, Source, refuse_system_name
+from zava.data.sql_policy.sources import SourceWalk, equalities
+from zava.data.sql_policy.values import Column, QueryResult, Row, one_of
+from zava.data.sql_policy.verdict import Refusal
+
+# GROUP BY leaves about this share of the rows.
+_ROWS_A_GROUP: Final = 10.0
+
+
+class SelectWalk(SourceWalk):
+    """Visits queries without WITH and set operations."""
+
+    def select(self, node: Node, outer: Scope | None, ctes: Ctes) -> QueryResult:
+        items: list[FromItem] = []
+        for source in node.get("fromClause", ()):
+            items.append(self.from_item(source, items, outer, ctes))
+        scope = Scope(
+            [source for item in items for source in item.sources],
+            [column for item in items for column in item.columns],
+            outer,
+            ctes,
+            _joined_rows([item.rows for item in items], node.get("whereClause"), outer),
+        )
+        targets: list[Node] = node.get("targetList", [])
+        scope.targets = targets
+        self.optional(node.get("whereClause"), scope)
+        columns = [column for target in targets for column in self._target(target, scope, items)]
+        names = {name for name, _ in columns}
+        self._group(node.get("groupClause", ()), scope, names)
+        self.optional(node.get("havingClause"), scope)
+        for window in node.get("windowClause", ()):
+            self.window(window["WindowDef"], scope)
+        # DISTINCT without ON is a list of one empty node.
+        self._keys([key for key in node.get("distinctClause", ()) if key], scope, names)
+        self.order_and_limit(node, scope, names)
+        rows = scope.rows * scope.expansion
+        if "groupClause" in node:
+            rows = max(1.0, rows / _ROWS_A_GROUP)
+        elif scope.aggregated:
+            rows = scope.expansion
+        return QueryResult(columns, rows)
+
+    def _target(self, node: Node, scope: Scope, items: list[FromItem]) -> list[Column]:
+        """The result columns that one entry of the select list gives."""
+        target: Node = node["ResTarget"]
+        check_fields("ResTarget", target)
+        kind, body = only_node(target["val"])
+        if kind == "ColumnRef" and "A_Star" in body["fields"][-1]:
+            parts, _ = column_parts(body["fields"])
+            if parts:
+                return [(name, result_value(value)) for name, value in resolve_source(parts, scope).order]
+            return [(name, result_value(value)) for item in items for name, value in item.columns]
+        if kind == "A_Indirection" and "A_Star" in body["indirection"][-1]:
+            return self._all_fields(body, scope)
+        value = result_value(self.expression(target["val"], scope))
+        name = target.get("name") or output_name(target["val"], self.subquery_columns)
+        refuse_system_name(name)
+        return [(name, value)]
+
+    def _all_fields(self, body: Node, scope: Scope) -> list[Column]:
+        """`(value).*`"""
+        check_fields("A_Indirection", body)
+        steps = body["indirection"][:-1]
+        inner: Node = {"A_Indirection": {"arg": body["arg"], "indirection": steps}} if steps else body["arg"]
+        value = self.expression(inner, scope)
+        if not isinstance(value.shape, Row):
+            raise Refusal("field", "(...).*", "Put the function or subquery into FROM and name its columns.")
+        return [(name, result_value(field)) for name, field in value.shape.columns.items()]
+
+    def _group(self, nodes: list[Node] | tuple[()], scope: Scope, names: set[str]) -> None:
+        for node in nodes:
+            if "GroupingSet" in node:
+                check_fields("GroupingSet", node["GroupingSet"])
+                self._group(node["GroupingSet"].get("content", ()), scope, names)
+            elif "RowExpr" in node:
+                check_fields("RowExpr", node["RowExpr"])
+                self._group(node["RowExpr"].get("args", ()), scope, names)
+            else:
+                self._keys([node], scope, names)
+
+    def _keys(self, nodes: list[Node], scope: Scope, names: set[str]) -> None:
+        """Keys of GROUP BY, DISTINCT ON and ORDER BY: a bare name may be that of a result."""
+        for node in nodes:
+            fields = node["ColumnRef"]["fields"] if "ColumnRef" in node else ()
+            if len(fields) != 1 or fields[0].get("String", {}).get("sval") not in names:
+                self.expression(node, scope)
+
+    def order_and_limit(self, node: Node, scope: Scope, names: set[str]) -> None:
+        self._keys([self.sort_key(key) for key in node.get("sortClause", ())], scope, names)
+        self.optional(node.get("limitOffset"), scope)
+        self.optional(node.get("limitCount"), scope)
+
+    def values(self, node: Node, outer: Scope | None, ctes: Ctes) -> QueryResult:
+        outside = Scope([], [], outer, ctes)
+        rows = [self.expressions(_plain(row["List"]["items"]), outside) for row in node["valuesLists"]]
+        if len({len(row) for row in rows}) > 1:
+            raise Refusal("set_operation", "VALUES", "Give every row of VALUES the same number of values.")
+        columns = [
+            (f"column{number}", result_value(one_of(list(values))))
+            for number, values in enumerate(zip(*rows, strict=True), start=1)
+        ]
+        # ORDER BY sees the rows under a name of PostgreSQL's own, which hides an alias of that name outside.
+        scope = Scope([Source("*VALUES*", columns)], columns, outer, ctes)
+        self.order_and_limit(node, scope, {name for name, _ in columns})
+        return QueryResult(columns, len(rows) * outside.expansion)
+
+
+def _plain(nodes: list[Node]) -> list[Node]:
+    for node in nodes:
+        if "ColumnRef" in node and "A_Star" in node["ColumnRef"]["fields"][-1]:
+            raise Refusal("unknown_syntax", "VALUES (*)", "Name the columns in VALUES one by one.")
+    return nodes
+
+
+def _joined_rows(rows: list[float], where: Node | None, outer: Scope | None) -> float:
+    """About how many rows a FROM clause has: each equality of columns joins two items, or one to an outer query."""
+    keys = equalities(where) if where is not None else 0
+    joins = min(keys, max(len(rows) - 1, 0))
+    estimate = math.prod(sorted(rows, reverse=True)[: len(rows) - joins])
+    if keys > joins and outer is not None:
+        estimate = estimate * _ROWS_A_GROUP / max(outer.rows, _ROWS_A_GROUP)
+    return max(estimate, 1.0)

@@ -1,0 +1,60 @@
+"""The audit: one structured record a tool call, and one a request that was refused at the door.
+
+Records go to the logger `zava.audit`, as JSON in the message and as `custom_dimensions` for exporters that take them
+apart. They name nobody: the caller is a hash, SQL a fingerprint without literals, and no token, argument, row, header
+or address is in them. The same caller has the same hash in every record and in the database's rate limits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from pydantic_core import to_json
+
+from zava.errors import MCPError
+from zava.protocol.request import McpRequest
+
+logger = logging.getLogger("zava.audit")
+
+_MOST_STORES_NAMED = 20
+
+
+def tool_call(request: McpRequest, tool: str, outcome: str, rows: int | None, milliseconds: float) -> None:
+    """Record a call that reached a tool, or was refused one. `outcome` is `OK` or an error's code."""
+    scope = request.caller.scope
+    _record(
+        logging.INFO if outcome == "OK" else logging.WARNING,
+        {
+            "event": "tool_call",
+            "caller": scope.subject,
+            "store_count": len(scope.store_ids),
+            "stores": ",".join(sorted(map(str, scope.store_ids))[:_MOST_STORES_NAMED]),
+            "tool": tool,
+            "sql_fingerprint": request.record.sql_fingerprint,
+            "rows": rows,
+            "milliseconds": round(milliseconds, 1),
+            "outcome": outcome,
+            "correlation_id": request.correlation_id,
+        },
+    )
+
+
+def refused(error: MCPError, status: int, correlation_id: str) -> None:
+    """Record a request that got 401, 403 or 429. `caller` is empty when no token verified."""
+    _record(
+        logging.WARNING,
+        {
+            "event": "request_refused",
+            "caller": error.caller or None,
+            "status": status,
+            "outcome": error.code,
+            "reason": error.message,
+            "correlation_id": correlation_id,
+        },
+    )
+
+
+def _record(level: int, fields: Mapping[str, object]) -> None:
+    known = {name: value for name, value in fields.items() if value is not None}
+    logger.log(level, "%s", to_json(known).decode(), extra={"custom_dimensions": known})

@@ -1,0 +1,42 @@
+"""The vector of what somebody searches for: from the cache, or from the embedder while that answers in time."""
+
+from __future__ import annotations
+
+from zava.platform.bounded_cache import BoundedCache
+from zava.platform.breaker import CircuitBreaker
+from zava.platform.embedders.choice import Embedders
+from zava.platform.embedders.embedder import EmbedderUnavailableError, Vector
+
+SECONDS = 3.0
+"""Longest a search waits for a vector; then it goes on with words alone."""
+_MOST_CACHED = 2_000  # 12 MB of vectors
+
+
+class QueryEmbeddings:
+    """Vectors of queries. The cache is every caller's: it holds what models say of texts, and no row of anybody."""
+
+    def __init__(self, embedders: Embedders, seconds: float = SECONDS) -> None:
+        self._embedders = embedders
+        self._seconds = seconds
+        self._cache: BoundedCache[tuple[str, str], Vector] = BoundedCache(_MOST_CACHED)
+        self._breaker = CircuitBreaker("the embedder", EmbedderUnavailableError)
+
+    async def vector(self, model: str, text: str, *, timeout: float) -> Vector:  # noqa: ASYNC109
+        """The vector of `text` by `model`, within `timeout` seconds or the usual longest wait.
+
+        Raises:
+            EmbedderUnavailableError: no usable answer in time.
+            TextRefusedError: the embedder does not take the text.
+            CircuitOpenError: the embedder failed so often of late that it was not asked.
+        """
+        key = (model, text)
+        if (cached := self._cache.get(key)) is not None:
+            return cached
+        embedder = self._embedders.of(model)
+        seconds = max(0.05, min(self._seconds, timeout))
+        embedded = await self._breaker.call(lambda: embedder.embed([text], timeout=seconds))
+        self._cache.put(key, embedded.vectors[0])
+        return embedded.vectors[0]
+
+    def knows_meaning(self, model: str) -> bool:
+        return self._embedders.of(model).knows_meaning
