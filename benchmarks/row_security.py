@@ -47,6 +47,8 @@ async def measure(prepared: Prepared, rounds: int) -> list[Row]:
         store = next(store for store in STORES if store.slug == slug)
         scope = TenantScope(frozenset({store.store_id}), "0" * 64)
         own = await oracle.fetchval("SELECT count(*) FROM retail.order_items WHERE store_id = $1", store.store_id)
+        assert own is not None
+        assert total is not None
 
         async def as_tenant(scope: TenantScope = scope) -> None:
             deadline = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""The tool call in process, cache off, against bare asyncpg doing BEGIN / set / query / COMMIT on a pool of the same size.
+"""The tool call in process, against bare asyncpg doing BEGIN / set / query / COMMIT on a pool of the same size.
 
 `python -m benchmarks.tool_call [--quick]`. Both sides alternate in rounds of the same run; the ratio is what counts.
 """
@@ -90,10 +90,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     quick = parser.parse_args(arguments).quick
-    with tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder:
-        with sample_database(Path(folder), scale=0.01) as prepared:
-            row = asyncio.run(measure(prepared.settings, 1 if quick else 3, 3 if quick else 7))
-    return print_table([row])
+    with (
+        tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder,
+        sample_database(Path(folder), scale=0.01) as prepared,
+    ):
+        return print_table([asyncio.run(measure(prepared.settings, 1 if quick else 3, 3 if quick else 7))])
 
 
 if __name__ == "__main__":

@@ -33,7 +33,11 @@ MOST_TEXTS, MOST_TOKENS, MOST_TOKENS_OF_ONE = 2_048, 300_000, 8_192
 
 @dataclass(slots=True)
 class Faults:
-    """What goes wrong. `script` is worked off first, a request each; the rest lasts until it is unset."""
+    """What goes wrong. `script` is worked off first, a request each; `always` lasts until it is unset.
+
+    Either is a reply, or one of: `ok`, `hang`, `cut` (the connection, before an answer), `half` (an answer that ends in
+    the middle), `swallow` (the request is carried out and paid for, and its answer never comes).
+    """
 
     script: deque[Reply | str] = field(default_factory=deque["Reply | str"])
     always: Reply | str | None = None
@@ -71,7 +75,10 @@ class OpenAIService:
             raise ConnectionCut
         if fault == "hang":
             await asyncio.Event().wait()
-        return self._embeddings(request, half=fault == "half")
+        reply = self._embeddings(request, half=fault == "half")
+        if fault == "swallow":
+            await asyncio.Event().wait()
+        return reply
 
     def _embeddings(self, request: Request, *, half: bool) -> Reply:
         if request.path != "/openai/v1/embeddings" or request.method != "POST":

@@ -142,6 +142,7 @@ async def test_twenty_first_requests_to_a_cold_process_all_succeed_and_open_one_
         cold.stop()
         await superuser.close()
     assert results == [[[True]]] * 20
+    assert connections is not None
     assert 1 <= connections <= fresh_database.settings.postgres_reader_pool_max
 
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -92,8 +91,8 @@ def _ask(port: int, token: str, sql: str) -> Any:
         "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
     }
-    request = Request(f"http://127.0.0.1:{port}/mcp", json.dumps(body).encode(), headers)  # noqa: S310
-    with urlopen(request, timeout=30) as answer:  # noqa: S310
+    request = Request(f"http://127.0.0.1:{port}/mcp", json.dumps(body).encode(), headers)
+    with urlopen(request, timeout=30) as answer:
         return json.load(answer)["result"]["structuredContent"]["rows"]
 
 
@@ -104,11 +103,8 @@ def _token(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
-    yield number
+def port() -> int:
+    return _other_port()
 
 
 @pytest.mark.timeout(240)

@@ -93,7 +93,14 @@ FAULTS: dict[str, tuple[Reply | str, str, float | None, bool]] = {
     "not JSON": (Reply(200, b"<html>gateway</html>"), "Azure OpenAI", None, False),
     "no vectors": (
         Reply(200, b'{"object":"list","data":[],"model":"m","usage":{"total_tokens":1}}'),
-        "0 v",
+        "not one vector a text",
+        None,
+        False,
+    ),
+    "an empty object": (Reply(200, b"{}"), "not one vector a text", None, False),
+    "numbers instead of base64": (
+        Reply(200, b'{"data":[{"index":0,"embedding":[0.5]}],"usage":{"total_tokens":1}}'),
+        "not one vector a text",
         None,
         False,
     ),

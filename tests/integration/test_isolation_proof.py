@@ -7,14 +7,13 @@ import logging
 
 import pytest
 
+from tests.conftest import Database
 from zava import bootstrap
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.tenant_context import SigningKey
 from zava.errors import DatabaseUnavailableError, IsolationError
 from zava.platform.settings import Settings
-
-from tests.conftest import Database
 
 
 def _proof(database: Database, pools: Pools) -> IsolationProof:
@@ -46,7 +45,8 @@ _BREAKS = {
         "row_security_is_forced",
     ),
     "view that bypasses": (
-        "CREATE VIEW retail.everything AS SELECT * FROM retail.orders; GRANT SELECT ON retail.everything TO zava_reader",
+        "CREATE VIEW retail.everything AS SELECT * FROM retail.orders; "
+        "GRANT SELECT ON retail.everything TO zava_reader",
         "",
         "every_readable_table_is_known",
     ),
@@ -71,7 +71,8 @@ _BREAKS = {
         "guard_is_locked_up",
     ),
     "function that lends rights": (
-        "CREATE FUNCTION retail.peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM retail.orders'",
+        "CREATE FUNCTION retail.peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER "
+        "AS 'SELECT count(*) FROM retail.orders'",
         "",
         "no_other_function_lends_rights",
     ),
@@ -83,7 +84,8 @@ _BREAKS = {
     "key gone": ("DELETE FROM guard.context_key", "", "own_context_is_confirmed"),
     "guard trusts everything": (
         "CREATE OR REPLACE FUNCTION guard.current_store_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE SECURITY DEFINER "
-        "AS $$ BEGIN RETURN string_to_array(split_part(current_setting('zava.tenant_context'), '|', 4), ',')::uuid[]; END $$",
+        "AS $$ BEGIN "
+        "RETURN string_to_array(split_part(current_setting('zava.tenant_context'), '|', 4), ',')::uuid[]; END $$",
         "",
         "forged_context_sees_nothing",
     ),

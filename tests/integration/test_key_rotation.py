@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tests.conftest import Database
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.signing_keys import SigningKeys
@@ -16,8 +17,6 @@ from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import IsolationError
 from zava.local.stores import STORES
-
-from tests.conftest import Database
 
 SCOPE = TenantScope(frozenset({STORES[0].store_id}), "ab" * 32)
 

@@ -6,10 +6,9 @@ import asyncio
 
 import pytest
 
+from tests.conftest import Database
 from zava.data.pools import LazyPool, PoolConfiguration, Pools
 from zava.errors import DatabaseUnavailableError
-
-from tests.conftest import Database
 
 
 def _pool(database: Database, **changes: object) -> LazyPool:

@@ -7,13 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.conftest import Database
 from zava.bootstrap import Application
 from zava.data.query_runner import QueryLimits, QueryResult, QueryRunner
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import DatabaseError, MCPError, QueryError, QueryRefusedError, QueryTimeoutError
-
-from tests.conftest import Database
 
 Run = Callable[..., object]
 
@@ -56,7 +55,7 @@ _VALUES = {
 }
 
 
-@pytest.mark.parametrize("sql, expected", _VALUES.values(), ids=_VALUES)
+@pytest.mark.parametrize(("sql", "expected"), _VALUES.values(), ids=_VALUES)
 async def test_values_become_json(
     sql: str, expected: tuple[object, ...], transactions: TenantTransactions, scope: Callable[..., TenantScope]
 ) -> None:
@@ -132,9 +131,21 @@ async def test_a_single_huge_value_is_cut_and_never_dropped(
 
 async def test_a_raw_vector_is_cut_short(transactions: TenantTransactions, scope: Callable[..., TenantScope]) -> None:
     sql = "SELECT description_embedding FROM product_description_embeddings LIMIT 1"
-    result = await _run(transactions, scope(), sql, size=2_048)
-    assert len(str(result.rows[0][0])) <= 1_025
+    result = await _run(transactions, scope(), sql)
+    assert len(str(result.rows[0][0])) <= 70
     assert result.truncated
+
+
+async def test_a_few_numbers_of_a_vector_and_what_is_reckoned_from_it_are_shown(
+    transactions: TenantTransactions, scope: Callable[..., TenantScope]
+) -> None:
+    sql = """SELECT subvector(a.description_embedding, 1, 3) AS start, a.description_embedding <=> b.description_embedding AS d,
+                    to_tsvector('english', 'drill bits') @@ websearch_to_tsquery('english', 'bit') AS holds
+             FROM product_description_embeddings AS a JOIN product_description_embeddings AS b USING (product_id) LIMIT 1"""
+    result = await _run(transactions, scope(), sql)
+    start, distance, holds = result.rows[0]
+    assert str(start).count(",") == 2
+    assert (distance, holds, result.truncated) == (0, True, False)
 
 
 _FAILURES = {
@@ -150,7 +161,7 @@ _FAILURES = {
 }
 
 
-@pytest.mark.parametrize("sql, kind, text", _FAILURES.values(), ids=_FAILURES)
+@pytest.mark.parametrize(("sql", "kind", "text"), _FAILURES.values(), ids=_FAILURES)
 async def test_a_failing_query_is_a_clear_error_without_values_of_rows(
     sql: str, kind: type[MCPError], text: str, transactions: TenantTransactions, scope: Callable[..., TenantScope]
 ) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncpg
 
+from tests.conftest import Database
 from zava.data.administration import prepare_roles
 from zava.data.migrate import migrate
 from zava.data.retail_schema import RETAIL_TABLES
 
-from tests.conftest import Database
-
 
 async def test_the_database_holds_exactly_the_columns_the_policy_knows(oracle: asyncpg.Connection) -> None:
     rows = await oracle.fetch(
-        """SELECT c.relname, a.attname, format_type(a.atttypid, NULL) FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+        """SELECT c.relname, a.attname, format_type(a.atttypid, NULL)
+           FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
            WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f') AND a.attnum > 0"""
     )
     found: dict[str, dict[str, str]] = {}
@@ -62,7 +62,8 @@ async def test_the_reader_may_select_from_the_nine_tables_and_nothing_else(oracl
     rows = await oracle.fetch(
         """SELECT n.nspname || '.' || c.relname, array_agg(p.privilege ORDER BY p.privilege)
            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-           CROSS JOIN unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE','TRUNCATE','REFERENCES','TRIGGER']) AS p (privilege)
+           CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'])
+               AS p (privilege)
            WHERE n.nspname IN ('retail', 'zava', 'guard') AND c.relkind IN ('r', 'S', 'v', 'm')
              AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('zava_reader', c.oid, 'USAGE')
                       ELSE has_table_privilege('zava_reader', c.oid, p.privilege) END
@@ -71,11 +72,14 @@ async def test_the_reader_may_select_from_the_nine_tables_and_nothing_else(oracl
     assert [tuple(row) for row in rows] == [(f"retail.{table}", ["SELECT"]) for table in sorted(RETAIL_TABLES)]
 
 
-async def test_the_app_login_sees_no_tenant_row_and_writes_only_embeddings_and_call_rates(oracle: asyncpg.Connection) -> None:
+async def test_the_app_login_sees_no_tenant_row_and_writes_only_embeddings_and_call_rates(
+    oracle: asyncpg.Connection,
+) -> None:
     rows = await oracle.fetch(
         """SELECT n.nspname || '.' || c.relname, array_agg(p.privilege ORDER BY p.privilege)
            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-           CROSS JOIN unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE','TRUNCATE','REFERENCES','TRIGGER']) AS p (privilege)
+           CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'])
+               AS p (privilege)
            WHERE n.nspname IN ('retail', 'zava', 'guard') AND c.relkind = 'r'
              AND has_table_privilege('zava_app', c.oid, p.privilege) GROUP BY 1 ORDER BY 1"""
     )
@@ -137,7 +141,8 @@ async def test_the_store_directory_follows_the_stores(fresh_database: Database) 
     try:
         async with connection.transaction():
             await connection.execute(
-                "INSERT INTO retail.stores (store_id, store_name, location, region) VALUES (gen_random_uuid(), 'New', 'Yakima, WA', 'eastern-washington')"
+                """INSERT INTO retail.stores (store_id, store_name, location, region)
+                   VALUES (gen_random_uuid(), 'New', 'Yakima, WA', 'eastern-washington')"""
             )
             await connection.execute(
                 "UPDATE retail.stores SET region = 'north' WHERE store_name = 'Zava Retail Everett'"

@@ -8,13 +8,12 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
+from tests.conftest import Database
 from zava.bootstrap import Application
 from zava.data.query_runner import QueryLimits, QueryRunner
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.errors import IsolationError
 from zava.local.stores import STORES
-
-from tests.conftest import Database
 
 _FIGURES = {
     "stores": "SELECT count(*), 0 FROM retail.stores",

@@ -10,7 +10,7 @@ from tests.security.planted import Planted
 from tests.security.ways import Outcome, Way
 
 OUR_SCHEMAS = ("retail.", "zava.", "guard.")
-_READERS_OWN = frozenset({"pg_authid", "pg_db_role_setting"})
+_READERS_OWN = frozenset({"pg_catalog.pg_authid", "pg_catalog.pg_db_role_setting"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ import asyncpg
 # sequence is changed in place and tells its value instead.
 _EVERY_TABLE = """
 SELECT string_agg(CASE c.relkind
-    WHEN 'S' THEN format('SELECT %L AS name, last_value, is_called::int::numeric, 0, 0 FROM %1$s', c.oid::regclass)
+    WHEN 'S' THEN format('SELECT %L AS name, last_value, is_called::int::numeric, 0, 0 FROM %1$s', name)
     ELSE format('SELECT %L AS name, count(*), sum(hashtid(ctid)::bigint), sum(xmin::text::bigint), '
-                'sum(xmax::text::bigint) FROM %1$s', c.oid::regclass) END, ' UNION ALL ' ORDER BY c.oid)
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                'sum(xmax::text::bigint) FROM %1$s', name) END, ' UNION ALL ' ORDER BY c.oid)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace, format('%I.%I', n.nspname, c.relname) AS name
 WHERE c.relkind IN ('r', 'S') AND n.nspname = ANY ($1) AND c.relname NOT LIKE 'pg_statistic%'
 """
 

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from tests.security.planted import RETIRED_KEY, SECOND_KEY
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.local.stores import STORES
-
-from tests.security.planted import RETIRED_KEY, SECOND_KEY
 
 EVERY_STORE = TenantScope(frozenset(store.store_id for store in STORES), "ab" * 32)
 Forge = Callable[[SigningKey, TenantScope], str]

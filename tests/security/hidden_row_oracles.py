@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from zava.local.stores import STORES
-
 from tests.security.canaries import CANARIES
+from zava.local.stores import STORES
 
 _BELLEVUE = CANARIES["bellevue"]
 _VALUES = {

@@ -32,7 +32,14 @@ _TEXTS = {
     "p": ("sku", "product_name"),
 }
 _TIMES = {"c": ("created_at",), "o": ("order_date",), "v": ("updated_at",)}
-_KEYS = {"s": "store_id", "c": "customer_id", "v": "product_id", "o": "order_id", "i": "order_item_id", "p": "product_id"}
+_KEYS = {
+    "s": "store_id",
+    "c": "customer_id",
+    "v": "product_id",
+    "o": "order_id",
+    "i": "order_item_id",
+    "p": "product_id",
+}
 _JOINS = (
     ("o", "i", "o.order_id = i.order_id AND o.store_id = i.store_id"),
     ("o", "c", "o.customer_id = c.customer_id"),
@@ -170,7 +177,9 @@ def _grouped(draw: st.DrawFn) -> str:
     group = ""
     if keys:
         listed = ", ".join(keys)
-        group = draw(st.sampled_from((f" GROUP BY {listed}", f" GROUP BY ROLLUP ({listed})", f" GROUP BY CUBE ({listed})")))
+        group = draw(
+            st.sampled_from((f" GROUP BY {listed}", f" GROUP BY ROLLUP ({listed})", f" GROUP BY CUBE ({listed})"))
+        )
         group += draw(st.sampled_from(("", " HAVING count(*) > 1", " HAVING count(*) % 2 = 0")))
     return f"SELECT {_named(outputs)} FROM {clause}{draw(_filters(aliases))}{group}"
 

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conftest import Cluster, Database
 from zava.local import exec_server
 from zava.local.postgres_files import server_account
-
-from tests.conftest import Cluster, Database
 
 POOL_SIZE = 4
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from tests.conftest import Database
+from tests.security.canaries import Evidence, plant, remove_other_stores
 from zava.data.administration import prepare_roles
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
@@ -16,9 +18,6 @@ from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.local.environment import prepare_schema
 from zava.local.stores import STORES
-
-from tests.conftest import Database
-from tests.security.canaries import Evidence, plant, remove_other_stores
 
 SEATTLE = STORES[0]
 SEATTLE_SCOPE = TenantScope(frozenset({SEATTLE.store_id}), "5e" * 32)

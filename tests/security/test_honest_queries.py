@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from zava.data.query_runner import QueryLimits
-from zava.data.sql_policy import analyse
-
 from tests.security.forgeries import EVERY_STORE
 from tests.security.planted import SEATTLE_SCOPE, Planted
 from tests.security.sql_table import ACCEPTED, SqlCase
 from tests.security.ways import AllWalls
+from zava.data.query_runner import QueryLimits
+from zava.data.sql_policy import analyse
 
 _LIMITS = QueryLimits(max_rows=1_000, max_bytes=1_048_576, timeout_seconds=10)
 _every_case = pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case.id)

@@ -11,6 +11,13 @@ from asyncpg.pool import PoolConnectionProxy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.security.attempts import Attempts
+from tests.security.database_state import DatabaseState
+from tests.security.honest_grammar import HONEST_QUERIES, as_tenant, by_hand
+from tests.security.planted import SEATTLE_SCOPE, Planted
+from tests.security.session_attacks import SESSION_ATTACKS
+from tests.security.sql_table import ACCEPTED, REFUSED
+from tests.security.ways import AllWalls
 from zava.data.query_runner import QueryLimits, QueryResult, QueryRunner
 from zava.data.sql_policy import analyse, decide
 from zava.data.tenant_context import TenantScope
@@ -19,19 +26,23 @@ from zava.local.stores import STORES, SampleStore
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.sales_query import SalesQueries
 
-from tests.security.attempts import Attempts
-from tests.security.database_state import DatabaseState
-from tests.security.honest_grammar import HONEST_QUERIES, as_tenant, by_hand
-from tests.security.planted import SEATTLE_SCOPE, Planted
-from tests.security.session_attacks import SESSION_ATTACKS
-from tests.security.sql_table import ACCEPTED, REFUSED
-from tests.security.ways import AllWalls
-
 # Replaced in a statement, by turns: what tells a tenant's row from another's, what hides a word, what opens a new one.
 _WORDS = (
     *("retail.customers", "orders", "guard.context_key", "pg_class", "pg_stat_activity", "store_id", "ctid"),
     *("set_config", "query_to_xml", "pg_sleep(1)", "email", "COMMIT;", ";", "--", "/*", "*/", "'", '"', "$$", "(", ")"),
-    *("UNION ALL", "SELECT", "FROM", "WHERE true OR", "LATERAL", "AS MATERIALIZED", "::text", "[1]", ".*", "\\", "\u00e9"),
+    *(
+        "UNION ALL",
+        "SELECT",
+        "FROM",
+        "WHERE true OR",
+        "LATERAL",
+        "AS MATERIALIZED",
+        "::text",
+        "[1]",
+        ".*",
+        "\\",
+        "\u00e9",
+    ),
     *("U&'\\0041'", "E'\\x41'", "1e400", "NULL", "ROW(1)", "FOR UPDATE", "INTO x", "$1", "\x00", "\ud800", " \n "),
 )
 _SQL = [case.sql for case in (*REFUSED, *SESSION_ATTACKS, *ACCEPTED)]
@@ -108,6 +119,10 @@ async def test_a_mangled_attack_crashes_nothing_and_brings_back_nothing_of_other
     analysis = analyse(sql)
     decision = decide(analysis)
     attempts = Attempts(
-        "all walls", planted, twin, *(AllWalls(parts.transactions, SEATTLE_SCOPE) for parts in (planted, twin)), strict=True
+        "all walls",
+        planted,
+        twin,
+        *(AllWalls(parts.transactions, SEATTLE_SCOPE) for parts in (planted, twin)),
+        strict=True,
     )
     assert await attempts.violations(sql, state, compared=not analysis.volatile) == [], decision

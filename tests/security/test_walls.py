@@ -6,12 +6,10 @@ is written anywhere and no other session is disturbed. The server has no revokes
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-
-from zava.data.tenant_context import ContextSigner
 
 from tests.security.attempts import Attempts
 from tests.security.database_state import DatabaseState
@@ -27,6 +25,7 @@ from tests.security.ways import (
     SimpleProtocol,
     Unwrapped,
 )
+from zava.data.tenant_context import ContextSigner
 
 # What these ask for would keep the server busy with gigabytes, uninterruptibly, and has nothing to do with whose rows come
 # back: that they go no further than the policy is all there is to see.
@@ -120,7 +119,9 @@ async def test_with_a_forged_context_no_row_of_any_tenant_comes_back(
     assert await attempts.violations(attack.sql, state, compared=compared) == []
 
 
-async def test_after_all_attacks_the_walls_stand_and_seattle_still_sees_its_rows(planted: Planted, twin: Planted) -> None:
+async def test_after_all_attacks_the_walls_stand_and_seattle_still_sees_its_rows(
+    planted: Planted, twin: Planted
+) -> None:
     for parts in (planted, twin):
         assert await parts.proof.run() == ()
         outcome = await AllWalls(parts.transactions, SEATTLE_SCOPE).run("TABLE customers")

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
+from tests.security.canaries import Evidence
 from zava.data.query_runner import QueryLimits, QueryRunner
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
@@ -16,8 +17,6 @@ from zava.errors import MCPError, QueryTimeoutError
 from zava.local.stores import STORES, SampleStore
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.sales_query import SalesQueries
-
-from tests.security.canaries import Evidence
 
 _CALLERS = 24  # three a tenant, as many as one may have in flight
 _LIMITS = QueryLimits(max_rows=1_000, max_bytes=65_536, timeout_seconds=10)

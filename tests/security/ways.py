@@ -12,6 +12,7 @@ from typing import Protocol
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from tests.security.simple_protocol import MAX_ROWS, simple_query
 from zava.data import tenant_transaction
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
@@ -21,9 +22,6 @@ from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import MCPError
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.sales_query import SalesQueries
-
-from tests.conftest import Database
-from tests.security.simple_protocol import MAX_ROWS, simple_query
 
 STATEMENT_SECONDS = 0.15
 _CALL_SECONDS = 1.0
@@ -58,7 +56,9 @@ class Outcome:
                 value = value.replace(name, "?") if isinstance(value, str) else value
             return value
 
-        return Outcome(self.columns, tuple(tuple(map(hide, row)) for row in self.rows), str(hide(self.error)), self.messages)
+        return Outcome(
+            self.columns, tuple(tuple(map(hide, row)) for row in self.rows), str(hide(self.error)), self.messages
+        )
 
 
 class Way(Protocol):

@@ -44,7 +44,8 @@ SELECT
         AND NOT EXISTS (SELECT FROM pg_namespace WHERE has_schema_privilege(oid, 'CREATE'))
         AND NOT EXISTS (
             SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+              AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
               AND (has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
                    OR has_any_column_privilege(c.oid, 'INSERT, UPDATE, REFERENCES'))) AS login_only_reads,
     NOT EXISTS (
@@ -62,8 +63,9 @@ SELECT
                          AND pg_get_expr(p.polqual, p.polrelid)
                              = '(store_id = ANY (( SELECT guard.current_store_ids() AS current_store_ids)::uuid[]))'))
        FROM ours WHERE is_tenants) AS policies_are_ours,
-    (SELECT prosecdef AND NOT r.rolcanlogin AND NOT r.rolsuper AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql')
-       FROM pg_proc JOIN pg_roles AS r ON r.oid = proowner WHERE pg_proc.oid = 'guard.current_store_ids()'::regprocedure)
+    (SELECT p.prosecdef AND NOT r.rolcanlogin AND NOT r.rolsuper AND l.lanname = 'plpgsql'
+       FROM pg_proc AS p JOIN pg_roles AS r ON r.oid = p.proowner JOIN pg_language AS l ON l.oid = p.prolang
+      WHERE p.oid = 'guard.current_store_ids()'::regprocedure)
         AS guard_is_locked_up,
     NOT EXISTS (
         SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
@@ -74,8 +76,8 @@ SELECT
 
 _SET_CONTEXT = "SELECT set_config('zava.tenant_context', $1, true), guard.current_store_ids() AS verified"
 _TENANT_ROWS = """
-SELECT EXISTS (SELECT FROM retail.stores) OR EXISTS (SELECT FROM retail.customers) OR EXISTS (SELECT FROM retail.inventory)
-    OR EXISTS (SELECT FROM retail.orders) OR EXISTS (SELECT FROM retail.order_items)
+SELECT EXISTS (SELECT FROM retail.stores) OR EXISTS (SELECT FROM retail.customers)
+    OR EXISTS (SELECT FROM retail.inventory) OR EXISTS (SELECT FROM retail.orders) OR EXISTS (SELECT FROM retail.order_items)
 """
 
 

@@ -7,6 +7,7 @@ configuration it was opened with: when either changes, the old one is dropped an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from zava.platform.settings import Settings
 
 _APPLICATION_NAME = "zava-mcp-server"
 _CONNECT_SECONDS = 5.0
+_RELEASE_SECONDS = 2.0
 _IDLE_SECONDS = 60.0
 
 
@@ -42,6 +44,7 @@ class LazyPool:
     def __init__(self, configuration: PoolConfiguration) -> None:
         self._configuration = configuration
         self._opening: asyncio.Task[asyncpg.Pool] | None = None
+        self._releasing: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
         self.times_opened = 0
 
     @asynccontextmanager
@@ -60,9 +63,18 @@ class LazyPool:
             ) from problem
         try:
             yield connection
-        finally:
-            # Release waits for the server's reset; a cancelled caller must not leave it half done.
-            await asyncio.shield(pool.release(connection))
+        except BaseException:
+            # Release waits for the server, which may say nothing any more: a caller that has had enough does not wait.
+            self._start_release(pool, connection)
+            raise
+        # Shielded: a caller that is cancelled now must not leave it half done.
+        await asyncio.shield(self._start_release(pool, connection))
+
+    def _start_release(self, pool: asyncpg.Pool, connection: PoolConnectionProxy) -> asyncio.Task[None]:
+        releasing = asyncio.ensure_future(_release(pool, connection))
+        self._releasing.add(releasing)
+        releasing.add_done_callback(self._releasing.discard)
+        return releasing
 
     async def _pool(self) -> asyncpg.Pool:
         opening = self._opening
@@ -96,6 +108,12 @@ class LazyPool:
         opening, self._opening = self._opening, None
         if opening is not None and opening.get_loop() is asyncio.get_running_loop() and not _failed(opening):
             await (await opening).close()
+
+
+async def _release(pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
+    # What cannot be reset is closed by asyncpg, and the next call gets a new connection.
+    with contextlib.suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        await pool.release(connection, timeout=_RELEASE_SECONDS)
 
 
 def _failed(opening: asyncio.Task[asyncpg.Pool]) -> bool:

@@ -22,6 +22,8 @@ _BOUNDED_TYPES = frozenset(
     "bool int2 int4 int8 float4 float8 numeric date time timetz timestamp timestamptz interval uuid".split()
 )
 _TEXT_TYPES = frozenset("text varchar bpchar name".split())
+_VECTOR_TYPES = frozenset("vector halfvec sparsevec".split())
+_VECTOR_CHARACTERS = 64  # a few of its 1536 numbers show what it is; nobody can read more of one
 _BATCH_ROWS = 100
 
 
@@ -142,7 +144,8 @@ class _Cells:
         self.attributes = attributes
         unbounded = sum(not _is_bounded(attribute) for attribute in attributes)
         # Half of the cap, because JSON escapes make some texts longer; four bytes a character never happen in bulk.
-        self._characters = max(64, max_bytes // 2 // unbounded)
+        share = max(64, max_bytes // 2 // unbounded)
+        self._characters = [_VECTOR_CHARACTERS if _is_vector(attribute) else share for attribute in attributes]
         self.names = ", ".join(f"c{position}" for position in range(len(attributes)))
         self.projection = ", ".join(self._expression(position) for position in range(len(attributes)))
 
@@ -152,17 +155,17 @@ class _Cells:
             return f"c{position}"
         # to_json gives arrays, ranges and composites a form that is JSON already, whatever their element types are.
         text = f"c{position}::text" if _is_text(attribute) or _is_json(attribute) else f"to_json(c{position})::text"
-        return f"left({text}, {self._characters + 1})"
+        return f"left({text}, {self._characters[position] + 1})"
 
     def row(self, record: asyncpg.Record) -> tuple[tuple[JsonValue, ...], bool]:
         """The record's values, and whether one of them was cut."""
         values: list[JsonValue] = []
         was_cut = False
-        for attribute, value in zip(self.attributes, record.values(), strict=True):
+        for attribute, most, value in zip(self.attributes, self._characters, record.values(), strict=True):
             if value is None or _is_bounded(attribute):
                 values.append(json_value(value))
-            elif len(value) > self._characters:
-                values.append(value[: self._characters] + "…")
+            elif len(value) > most:
+                values.append(value[:most] + "…")
                 was_cut = True
             else:
                 values.append(value if _is_text(attribute) else _parsed(value))
@@ -182,6 +185,10 @@ def _is_bounded(attribute: Attribute) -> bool:
 
 def _is_text(attribute: Attribute) -> bool:
     return attribute.type.kind == "scalar" and attribute.type.name in _TEXT_TYPES
+
+
+def _is_vector(attribute: Attribute) -> bool:
+    return attribute.type.name in _VECTOR_TYPES
 
 
 def _is_json(attribute: Attribute) -> bool:

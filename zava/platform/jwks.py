@@ -100,7 +100,8 @@ class JwksCache:
         keys: dict[str, RSAPublicKey] = {}
         try:
             async with asyncio.timeout(self._timeout):
-                keys = usable_keys(await (_document(source) if isinstance(source := self._source, str) else source()))
+                source = self._source
+                keys = usable_keys(await (_document(source) if isinstance(source, str) else source()))
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, ServiceUnavailableError) as problem:
             logger.warning("The issuer's keys could not be read: %s: %s", type(problem).__name__, problem)
         # An attempt that died with its event loop never comes here and so counts for nothing.

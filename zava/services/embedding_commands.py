@@ -50,6 +50,9 @@ def main(arguments: Sequence[str]) -> int:
     except MCPError as problem:
         print(problem.message, problem.hint, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped; what was embedded is kept.", file=sys.stderr)
+        return 130
     except (ValueError, OSError, asyncpg.PostgresError) as problem:
         print(problem, file=sys.stderr)
         return 1

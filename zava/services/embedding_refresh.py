@@ -81,7 +81,12 @@ class EmbeddingRefresh:
         if active is None:
             await self._models.activate(chosen)
         run = _Run(self._store, self._leases, lease, chosen, started + seconds, on_progress)
-        outcome, problem = await run.outcome(self._embedders)
+        try:
+            outcome, problem = await run.outcome(self._embedders)
+        except BaseException as unforeseen:
+            # Cancelled, as a worker is that has to go, or a fault of our own: either way the lease is given back.
+            await self._record(lease, "failed", run.figures, f"it was ended by {type(unforeseen).__name__}")
+            raise
         await self._record(lease, outcome, run.figures, problem)
         milliseconds = int((time.monotonic() - started) * 1000)
         logger.log(

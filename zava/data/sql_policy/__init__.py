@@ -9,8 +9,8 @@ functions (`functions`), operators, types and collations (`vocabulary`). Every c
 column by PostgreSQL's rules of scope (`scope`), because `o.f` and `(x).f` call the function `f` when there is no such
 column. The other two walls (a login that can only read, a signed tenant context) do not depend on this one.
 
-Limits. Before parsing: 20 000 characters, 1 500 operators and brackets, which bounds the C stack the parser needs to
-about 200 KiB (`limits`). The walk follows 80 levels. A value may grow to an estimated 128 MiB, literal sizes to 1 000,
+Limits. Before parsing: 20 000 characters, 1 000 operators and brackets, which bounds the C stack the parser needs to
+about 225 KiB (`limits`). The walk follows 80 levels. A value may grow to an estimated 128 MiB, literal sizes to 1 000,
 a generate_series of literals to 100 000 rows (`sizes`). The estimates stop cheap memory bombs, not every large result:
 a query that only burns time, disk or CPU (a join without a condition, an endless recursion, a costly regular
 expression) is accepted here and ended by `statement_timeout`; what a result may weigh is up to the runner's caps.

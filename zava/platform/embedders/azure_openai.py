@@ -90,13 +90,11 @@ class AzureOpenAIEmbedder:
         response = await client.embeddings.create(
             model=self._deployment, input=list(texts), dimensions=DIMENSIONS, encoding_format="base64"
         )
-        vectors: list[Vector | None] = [None] * len(texts)
-        for item in response.data:
-            vectors[item.index] = _decoded(item.embedding)
-        complete = [vector for vector in vectors if vector is not None]
-        if len(complete) != len(texts):
-            raise ValueError(f"{len(complete)} vectors came for {len(texts)} texts")
-        return Embedded(complete, response.usage.total_tokens)
+        try:
+            by_index = {item.index: _decoded(item.embedding) for item in response.data}
+            return Embedded([by_index[index] for index in range(len(texts))], response.usage.total_tokens)
+        except (AttributeError, KeyError, TypeError) as problem:  # the client does not check what it is sent
+            raise ValueError("the answer is not one vector a text") from problem
 
     async def _client(self) -> AsyncOpenAI:
         """The client of the running loop: its connections do not outlive the loop they were made in."""

@@ -1,0 +1,15 @@
+"""The refresh command in a process of its own, signed in to a stand-in: `python -m ... PORT [arguments]`."""
+
+from __future__ import annotations
+
+import sys
+
+from tests import network_guard
+from tests.azure_standins.openai_service import HOST, FixedCredential
+from zava.services import embedding_commands
+
+if __name__ == "__main__":
+    network_guard.install()
+    network_guard.route(HOST, int(sys.argv[1]))
+    embedding_commands.azure_credential = lambda *_arguments, **_options: FixedCredential()
+    sys.exit(embedding_commands.main(sys.argv[2:]))
