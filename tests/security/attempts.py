@@ -1,7 +1,8 @@
-"""Tries a statement on one way and tells everything about it that must not be: the check behind all tests of the walls."""
+"""Tries a statement on one way and tells everything about it that must not be: the check behind tests of the walls."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.security.canaries import Evidence
@@ -15,24 +16,23 @@ _READERS_OWN = frozenset({"pg_catalog.pg_authid", "pg_catalog.pg_db_role_setting
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """One way in the planted database and the same way in its twin.
+    """Statements on one way, in the planted database and in its twin.
 
-    `own` are the stores whose rows may come back. `asked` is what the attacker knows beside the statement. `strict`: not
-    even PostgreSQL's own tables may change, which holds as long as READ ONLY cannot be left.
+    `own` are the stores whose rows may come back, `asked` is what the attacker knows beside the statement. If `strict`,
+    not even PostgreSQL's own tables may change: it holds as long as READ ONLY cannot be left.
     """
 
     name: str
     planted: Planted
     twin: Planted
-    way: Way
-    twin_way: Way
+    way: Callable[[Planted], Way]
     own: tuple[str, ...] = ("seattle",)
     asked: str = ""
     strict: bool = False
 
     async def violations(self, sql: str, state: DatabaseState, *, compared: bool = True) -> list[str]:
         """What went wrong, one sentence each. `compared` says whether the twin must give the same answer."""
-        outcome = await self.way.run(sql)
+        outcome = await self.way(self.planted).run(sql)
         found = [f"{self.name}: rows of {owner}" for owner in self._leaked_by(outcome, sql)]
         if not outcome.in_time and not self.strict:
             await self.planted.end_sessions_of_tenants()  # the client gave up, and the server may go on for ever
@@ -53,11 +53,11 @@ class Attempts:
         if await self._agree(outcome, sql):
             return False
         # Times and random numbers differ from themselves as well: only an answer that is given twice counts.
-        again = await self.way.run(sql)
+        again = await self.way(self.planted).run(sql)
         return again == outcome and not await self._agree(again, sql)
 
     async def _agree(self, outcome: Outcome, sql: str) -> bool:
-        expected = await self.twin_way.run(sql)
+        expected = await self.way(self.twin).run(sql)
         names = (self.planted.database.name, self.twin.database.name)
         return not expected.in_time or outcome.without(*names) == expected.without(*names)
 

@@ -1,7 +1,7 @@
 """Values planted in every tenant's rows that betray their owner wherever they turn up.
 
-Each store gets, in each of the five tenant tables, rows whose texts, identifiers, amounts and counts occur nowhere else.
-The natural identifiers and addresses of all other rows are known too, so that any row of any table is recognised.
+Each store gets, in each of the five tenant tables, rows whose texts, identifiers and amounts occur nowhere else. The
+natural identifiers and addresses of all other rows are known too, so that any row of any table is recognised.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ CANARIES: Mapping[str, Canary] = {store.slug: Canary.of(store) for store in STOR
 async def plant(superuser: asyncpg.Connection) -> None:
     """Give every store its canaries, in every tenant table; statistics are brought up to date and then kept."""
     async with superuser.transaction():
-        product_id: UUID = await superuser.fetchval("SELECT product_id FROM retail.products ORDER BY sku LIMIT 1")
+        (product,) = await superuser.fetch("SELECT product_id FROM retail.products ORDER BY sku LIMIT 1")
         for store in STORES:
-            await _plant_store(superuser, store, CANARIES[store.slug], product_id)
+            await _plant_store(superuser, store, CANARIES[store.slug], product[0])
         for table in TENANT_TABLES:
             await superuser.execute(f"ALTER TABLE retail.{table} SET (autovacuum_enabled = false)")
     await superuser.execute("ANALYZE")

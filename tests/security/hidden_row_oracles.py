@@ -28,9 +28,11 @@ _SEEN = "(SELECT count(*)::int FROM customers WHERE email = '{email}')"
 
 _ORACLES = {
     "division in a filter": "SELECT count(*) FROM orders WHERE 1 / (total_amount - {amount}) IS NOT NULL",
-    "division behind a filter of one's own": "SELECT * FROM orders WHERE store_id <> '{store}' OR 1 / (total_amount - {amount}) > 9",
+    "division behind a filter of one's own": "SELECT count(*) FROM orders "
+    "WHERE store_id <> '{store}' OR 1 / (total_amount - {amount}) > 9",
     "division beside the key": "SELECT * FROM orders WHERE order_id = '{order}' AND 1 / (total_amount - {amount}) > 0",
-    "division beside the store": "SELECT * FROM orders WHERE store_id = '{store}' AND 1 / (total_amount - {amount}) > 0",
+    "division beside the store": "SELECT count(*) FROM orders "
+    "WHERE store_id = '{store}' AND 1 / (total_amount - {amount}) > 0",
     "division in the list": "SELECT sum(1 / (stock_level - {stock})) FROM inventory",
     "division in a join": "SELECT count(*) FROM products AS p JOIN order_items AS i "
     "ON i.product_id = p.product_id AND 1 / (i.quantity - {quantity}) > -1",
@@ -50,7 +52,7 @@ _ORACLES = {
     "division in NOT IN": "SELECT count(*) FROM products WHERE product_id NOT IN "
     "(SELECT product_id FROM inventory WHERE 1 / (stock_level - {stock}) > 5)",
     "division in a FILTER": "SELECT count(*) FILTER (WHERE 1 / (stock_level - {stock}) > 5) FROM inventory",
-    "division in CASE": "SELECT max(CASE WHEN total_amount = {amount} THEN 1 / (total_amount - total_amount) END) FROM orders",
+    "division in CASE": "SELECT max(CASE stock_level WHEN {stock} THEN 1 / (stock_level - {stock}) END) FROM inventory",
     "remainder": "SELECT count(*) FROM inventory WHERE 7 % (stock_level - {stock}) = 1",
     "cast of an address": "SELECT max((CASE WHEN email = '{email}' THEN email ELSE '1' END)::int) FROM customers",
     "cast behind LIKE": "SELECT count(*) FROM customers WHERE email LIKE '{tag}%' AND email::int > 0",
@@ -61,12 +63,12 @@ _ORACLES = {
     "cast to an interval": "SELECT count(*) FROM customers WHERE phone = '{tag}' AND phone::interval > '1 day'",
     "cast of a place": "SELECT count(*) FROM stores WHERE location LIKE '%{tag}' AND location::int > 0",
     "overflow": "SELECT max(stock_level * CASE WHEN stock_level = {stock} THEN 1000 ELSE 1 END) FROM inventory",
-    "numeric overflow": "SELECT count(*) FROM orders WHERE exp(CASE WHEN total_amount = {amount} THEN 9e9 ELSE 1 END) > 0",
+    "numeric overflow": "SELECT max(exp(CASE WHEN total_amount = {amount} THEN 9e9 ELSE 1 END)) FROM orders",
     "logarithm": "SELECT max(ln(CASE WHEN total_amount = {amount} THEN 0 ELSE 1 END)) FROM orders",
     "root": "SELECT max(sqrt(CASE WHEN stock_level = {stock} THEN -1 ELSE 1 END)) FROM inventory",
-    "regular expression": "SELECT count(*) FROM customers WHERE 'x' ~ (CASE WHEN email = '{email}' THEN '(' ELSE '.' END)",
-    "text search": "SELECT count(to_tsquery('simple', CASE WHEN email = '{email}' THEN '& &' ELSE 'a' END)) FROM customers",
-    "date out of range": "SELECT max(make_date(CASE WHEN stock_level = {stock} THEN 0 ELSE 2020 END, 1, 1)) FROM inventory",
+    "regular expression": "SELECT bool_or('x' ~ CASE WHEN email = '{email}' THEN '(' ELSE '.' END) FROM customers",
+    "text search": "SELECT count(to_tsquery(CASE WHEN email = '{email}' THEN '& &' ELSE 'a' END)) FROM customers",
+    "date out of range": "SELECT max(make_date(CASE stock_level WHEN {stock} THEN 0 ELSE 1 END, 1, 1)) FROM inventory",
     "two rows for a value": "SELECT (SELECT email FROM customers WHERE email = '{email}' "
     "OR email = (SELECT min(c.email) FROM customers AS c WHERE c.first_name NOT LIKE 'zq%'))",
     "negative limit": f"SELECT 1 LIMIT -{_SEEN}",
@@ -76,11 +78,11 @@ _ORACLES = {
     "no tiles": f"SELECT ntile(1 - {_SEEN}) OVER ()",
     "no buckets": f"SELECT width_bucket(1, 0, 2, 1 - {_SEEN})",
     "array dimensions": f"SELECT array_fill(1, ARRAY[-{_SEEN}])",
-    "percentile out of range": f"SELECT percentile_cont(2.0 * {_SEEN}) WITHIN GROUP (ORDER BY base_price) FROM products",
+    "percentile out of range": f"SELECT percentile_cont(2.0 * {_SEEN}) WITHIN GROUP (ORDER BY cost) FROM products",
     "null as a key": "SELECT json_object_agg(CASE WHEN email = '{email}' THEN NULL ELSE email END, 1) FROM customers",
     "a key twice": "SELECT JSON_OBJECTAGG(CASE WHEN email = '{email}' THEN (SELECT min(c.email) FROM customers AS c) "
     "ELSE email END : 1 WITH UNIQUE KEYS) FROM customers",
-    "array element": "SELECT max((ARRAY['1', email])[CASE WHEN email = '{email}' THEN 2 ELSE 1 END]::int) FROM customers",
+    "array element": "SELECT max((ARRAY['1', email])[CASE email WHEN '{email}' THEN 2 ELSE 1 END]::int) FROM customers",
     "recursion": "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r, customers "
     "WHERE n < 2 AND email = '{email}' AND email::int > 0) SELECT count(*) FROM r",
     "union": "SELECT email FROM customers WHERE email = '{email}' AND 1 / (length(email) - length('{email}')) > 0 "

@@ -1,7 +1,7 @@
 """Random honest analytics: joins, filters, aggregates, windows, set operations, subqueries, with one answer each.
 
-A table is written `{orders}`, so that one statement can be asked twice: as a tenant, for whom it becomes `retail.orders`,
-and as a superuser, for whom it becomes a subselect with the tenant's filter written by hand.
+A table is written `{orders}`, so that a statement can be asked twice: by a tenant, for whom that is `retail.orders`, and
+by a superuser, for whom it becomes a subselect with the tenant's filter written by hand.
 """
 
 from __future__ import annotations

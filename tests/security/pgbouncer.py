@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode before the tests' server: what stands between the app and PostgreSQL on Azure."""
+"""A real PgBouncer in transaction mode before the tests' server, as one stands before PostgreSQL on Azure."""
 
 from __future__ import annotations
 

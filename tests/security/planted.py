@@ -37,15 +37,20 @@ class Planted:
     evidence: Evidence
 
     @property
+    def signer(self) -> ContextSigner:
+        return ContextSigner(self.signing_key)
+
+    @property
     def signing_key(self) -> SigningKey:
         return signing_key_of(self.database)
 
     async def end_sessions_of_tenants(self) -> int:
         """Terminate every session of the reader login in this database; how many there were."""
-        return await self.superuser.fetchval(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'zava_reader' AND datname = $1",
-            self.database.name,
+        ended = await self.superuser.fetch(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE usename = 'zava_reader' AND datname = current_database()"""
         )
+        return len(ended)
 
     async def mend_reader(self) -> None:
         """Undo what a session of the reader can do to its own role once READ ONLY is gone: password and settings."""

@@ -32,10 +32,10 @@ _STATEMENTS = {
     "discard all": f"COMMIT; DISCARD ALL; {_ALL}",
     "context emptied": f"SET zava.tenant_context = ''; {_ALL}",
     "context for the session": f"SELECT set_config('zava.tenant_context', repeat('a', 100), false); COMMIT; {_ALL}",
-    "own context kept": "SELECT set_config('zava.tenant_context', current_setting('zava.tenant_context'), false); COMMIT; "
-    + _ALL,
+    "own context kept": "SELECT set_config('zava.tenant_context', current_setting('zava.tenant_context'), false); "
+    f"COMMIT; {_ALL}",
     "other search path": f"SET search_path = pg_temp, retail; {_ALL}",
-    "guard shadowed": "CREATE FUNCTION pg_temp.current_store_ids() RETURNS uuid[] LANGUAGE sql AS 'SELECT NULL::uuid[]'",
+    "guard shadowed": "CREATE FUNCTION pg_temp.current_store_ids() RETURNS uuid[] LANGUAGE sql AS 'SELECT NULL'",
     "operator shadowed": f"CREATE OPERATOR pg_temp.= (FUNCTION = uuid_ne, LEFTARG = uuid, RIGHTARG = uuid); {_ALL}",
     "policy of one's own": "CREATE POLICY open ON retail.customers USING (true); TABLE retail.customers",
     "policy dropped": "DROP POLICY stores_in_scope ON retail.customers; TABLE retail.customers",

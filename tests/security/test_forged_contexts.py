@@ -1,4 +1,4 @@
-"""A tenant context that the database did not verify shows no row, and the app answers with an error, never with zeros."""
+"""A tenant context that the database did not verify shows no row, and the app answers with an error, not with zeros."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def test_a_query_that_puts_it_in_place_of_its_own_sees_nobody_elses_rows(
         f"WITH x AS MATERIALIZED (SELECT {change} AS v) SELECT c.* FROM x, retail.customers AS c WHERE x.v IS NOT NULL",
         f"SELECT c.* FROM retail.customers AS c WHERE (SELECT {change}) IS NOT NULL",
         f"SELECT c.*, {change} FROM retail.customers AS c",
-        f"SELECT c.* FROM (SELECT {change} AS v) AS x CROSS JOIN LATERAL (SELECT * FROM retail.customers WHERE x.v <> '?') AS c",
+        f"SELECT c.* FROM (SELECT {change} AS v) AS x, LATERAL (SELECT * FROM retail.customers WHERE x.v <> '?') AS c",
         f"SELECT * FROM retail.customers LIMIT length({change}) + 1000",
         f"SELECT {change} UNION ALL SELECT email FROM retail.customers",
     ):

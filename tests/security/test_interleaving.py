@@ -38,7 +38,6 @@ async def test_two_thousand_interleaved_calls_never_mix(planted: Planted, route:
     await planted.pools.close()
     async with opened(_on_four_connections(route(planted.database))) as parts:
         tally = await Traffic(parts.transactions, parts.evidence).run(_CALLS)
-        print(tally)
         assert tally.violations == []
         assert set(tally.errors) <= {"QueryError", "QueryTimeoutError", "given up"}
         assert tally.answers > _CALLS * 0.75
@@ -60,7 +59,6 @@ async def test_connections_that_are_killed_all_the_time_give_clean_errors_and_no
     async with opened(_on_four_connections(route(planted.database))) as parts:
         traffic = Traffic(parts.transactions, parts.evidence)
         tally = await traffic.run(_CALLS, kill)
-        print(tally)
         assert tally.violations == []
         assert set(tally.errors) <= {"QueryError", "QueryTimeoutError", "DatabaseUnavailableError", "given up"}
         assert killed > 50

@@ -80,6 +80,33 @@ def _backends(database: Database) -> list[psutil.Process]:
     ]
 
 
+_COLLECTING = {
+    "json_agg": "SELECT json_agg(a.*) FROM order_items AS a JOIN order_items AS b USING (store_id) JOIN products ON true",
+    "array_agg": "SELECT array_agg(a.order_id) FROM order_items AS a JOIN order_items AS b USING (quantity)",
+    "ARRAY(...)": "SELECT ARRAY(SELECT a.order_id FROM order_items AS a JOIN order_items AS b USING (quantity))",
+    "JSON_ARRAYAGG": "SELECT JSON_ARRAYAGG(a.order_id) FROM order_items AS a JOIN order_items AS b USING (quantity)",
+    "in a CTE": "WITH c AS (SELECT string_agg(sku, ',') AS s FROM products) SELECT length(s) FROM c",
+}
+
+
+@pytest.mark.parametrize("sql", _COLLECTING.values(), ids=_COLLECTING)
+def test_a_statement_that_builds_a_value_from_many_rows_is_known_as_one(sql: str) -> None:
+    assert analyse(sql).collects
+
+
+def test_a_statement_that_only_sums_is_not_taken_for_one_that_collects() -> None:
+    assert not analyse("SELECT store_id, sum(total_amount), rank() OVER (ORDER BY 1) FROM orders GROUP BY 1").collects
+
+
+async def test_a_statement_that_collects_gets_three_seconds_and_bounded_memory(
+    application: Application, database: Database, scope: Callable[..., TenantScope]
+) -> None:
+    """PostgreSQL has no limit of its own here: without ours this one takes gigabytes."""
+    sql = "SELECT json_agg(a.*) FROM order_items AS a JOIN order_items AS b USING (store_id)"
+    with pytest.raises(QueryTimeoutError, match="limit of 3 seconds"):
+        await _run(application, sql, scope())
+
+
 @pytest.mark.parametrize("sql", _ENDLESS.values(), ids=_ENDLESS)
 async def test_an_endless_statement_ends_at_its_limit_with_its_memory_bounded(
     sql: str, short: Application, database: Database, scope: Callable[..., TenantScope]

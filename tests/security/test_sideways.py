@@ -24,17 +24,24 @@ from zava.data.query_runner import QueryLimits, QueryResult
 from zava.local.stores import STORES
 
 
+async def _fails_for_a_superuser(planted: Planted, sql: str) -> bool:
+    try:
+        async with planted.superuser.transaction():
+            await planted.superuser.execute("SET LOCAL search_path = pg_catalog, retail, public")
+            await planted.superuser.fetch(sql)
+    except asyncpg.PostgresError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("sql", HIDDEN_ROW_ORACLES.values(), ids=HIDDEN_ROW_ORACLES)
 async def test_an_error_does_not_depend_on_hidden_rows(
     sql: str, planted: Planted, twin: Planted, state: DatabaseState
 ) -> None:
-    with pytest.raises(asyncpg.PostgresError):
-        async with planted.superuser.transaction():
-            await planted.superuser.execute("SET LOCAL search_path = pg_catalog, retail, public")
-            await planted.superuser.fetch(sql)
+    assert await _fails_for_a_superuser(planted, sql)
     for way in (AllWalls, PolicyOff, Unwrapped):
-        ways = [way(parts.transactions, SEATTLE_SCOPE) for parts in (planted, twin)]
-        assert await Attempts(way.__name__, planted, twin, *ways).violations(sql, state) == []
+        attempts = Attempts(way.__name__, planted, twin, lambda parts, way=way: way(parts.transactions, SEATTLE_SCOPE))
+        assert await attempts.violations(sql, state) == []
     assert (await Unwrapped(planted.transactions, SEATTLE_SCOPE).run(sql)).error == ""
 
 
@@ -86,7 +93,7 @@ async def test_the_planners_statistics_show_no_value_of_a_tenant_table(table: st
         assert (shown.rows, shown.error) == ((), "")
     assert "42501" in (await way.run("SELECT * FROM pg_statistic")).error
     assert "42501" in (await way.run("SELECT * FROM pg_statistic_ext_data")).error
-    assert await planted.superuser.fetchval("SELECT count(*) FROM pg_stats WHERE tablename = $1", table) > 0
+    assert await planted.superuser.fetch("SELECT attname FROM pg_stats WHERE tablename = $1", table)
 
 
 def test_an_answer_has_no_place_for_times_or_estimates() -> None:

@@ -26,7 +26,7 @@ _STATEMENTS = (
     "SELECT location, manager_id, store_id FROM stores",
     "SELECT email, phone FROM customers ORDER BY created_at DESC, email LIMIT 50",
     "SELECT max(stock_level), count(*) FROM inventory",
-    "SELECT order_id, i.total_amount FROM orders JOIN order_items AS i USING (order_id, store_id) ORDER BY 2 DESC LIMIT 9",
+    "SELECT o.order_id, i.total_amount FROM orders AS o JOIN order_items AS i USING (order_id) ORDER BY 2 DESC LIMIT 9",
     "SELECT jsonb_agg(to_jsonb(c)) FROM (SELECT * FROM customers ORDER BY length(email), email LIMIT 3) AS c",
     "SELECT location, 1 / (stock_level - stock_level) FROM inventory JOIN stores USING (store_id)",
 )
@@ -85,5 +85,5 @@ class Traffic:
             return
         self.tally.answers += 1
         owners = self._evidence.owners(str(result))
-        if owners != {store.slug}:
+        if owners != frozenset({store.slug}):
             self.tally.violations.append(f"{store.slug} got rows of {sorted(owners)} from {statement}")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
-
-from zava.data.pools import Pools
+from zava.data.pools import CONNECTION_ERRORS, Pools
 from zava.errors import DatabaseUnavailableError
 
 DEADLINE_SECONDS = 1.0
@@ -28,5 +26,5 @@ class SharedCallRates:
         try:
             async with asyncio.timeout(DEADLINE_SECONDS), self._pools.app.connection() as connection:
                 return await connection.fetchval("SELECT zava.take_call($1, $2, $3)", caller, seconds_per_call, burst)
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        except CONNECTION_ERRORS as problem:
             raise DatabaseUnavailableError("The shared rate limit cannot be reached.") from problem

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from zava.data.pools import Pools
+from zava.data.pools import CONNECTION_ERRORS, Pools
+from zava.errors import DatabaseUnavailableError
 
 FRESH_SECONDS = 30.0
 """After this long a change by `python -m zava.data.grant` is seen by every worker."""
@@ -45,10 +46,13 @@ class StoredGrants:
         if known is not None and self._clock() - known[1] < FRESH_SECONDS:
             return known[0]
         asked_at = self._clock()
-        async with self._pools.app.connection() as connection:
-            row = await connection.fetchrow(
-                "SELECT stores, regions FROM zava.grants WHERE issuer = $1 AND subject = $2", issuer, subject
-            )
+        try:
+            async with self._pools.app.connection() as connection:
+                row = await connection.fetchrow(
+                    "SELECT stores, regions FROM zava.grants WHERE issuer = $1 AND subject = $2", issuer, subject
+                )
+        except CONNECTION_ERRORS as problem:
+            raise DatabaseUnavailableError("What is granted to you cannot be read.") from problem
         grant = Grant(frozenset(row["stores"]), frozenset(row["regions"])) if row else _NOTHING
         self._remembered.pop(key, None)
         if len(self._remembered) >= MOST_REMEMBERED:

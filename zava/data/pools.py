@@ -19,6 +19,9 @@ from pgvector.asyncpg import register_vector
 from zava.errors import DatabaseUnavailableError
 from zava.platform.settings import Settings
 
+CONNECTION_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a lent connection may raise when the database ends it, is away (a timeout, too) or refuses a statement. The last
+one comes when the server's farewell reaches an idle connection at the moment of its next use."""
 _APPLICATION_NAME = "zava-mcp-server"
 _CONNECT_SECONDS = 5.0
 _RELEASE_SECONDS = 2.0
@@ -112,7 +115,7 @@ class LazyPool:
 
 async def _release(pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
     # What cannot be reset is closed by asyncpg, and the next call gets a new connection.
-    with contextlib.suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    with contextlib.suppress(*CONNECTION_ERRORS):
         await pool.release(connection, timeout=_RELEASE_SECONDS)
 
 

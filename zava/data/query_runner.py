@@ -7,6 +7,7 @@ process than a few rows of `max_bytes`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -51,14 +52,18 @@ class QueryRunner:
         self._transactions = transactions
         self._limits = limits
 
-    async def run(self, statement: str, scope: TenantScope, *, deadline: float) -> QueryResult:
+    async def run(
+        self, statement: str, scope: TenantScope, *, deadline: float, at_most_seconds: float = math.inf
+    ) -> QueryResult:
         """Run `statement`, which the SQL policy has allowed, and return its first rows.
+
+        `at_most_seconds` shortens the limit of `QueryLimits` for this statement.
 
         Raises:
             DatabaseError: and its kin, as `TenantTransactions.open` lists them.
         """
         async with self._transactions.open(
-            scope, timeout_seconds=self._limits.timeout_seconds, deadline=deadline
+            scope, timeout_seconds=min(self._limits.timeout_seconds, at_most_seconds), deadline=deadline
         ) as connection:
             # Newlines, so that a trailing -- comment of the statement ends before the bracket.
             source = f"(\n{statement}\n)"

@@ -11,9 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-import asyncpg
-
-from zava.data.pools import Pools
+from zava.data.pools import CONNECTION_ERRORS, Pools
 from zava.errors import AuthenticationError, DatabaseUnavailableError, ServiceUnavailableError
 from zava.platform.identity import Principal
 from zava.platform.token_verifier import LEEWAY_SECONDS
@@ -83,13 +81,7 @@ class Revocations:
             async with asyncio.timeout(ATTEMPT_SECONDS), self._pools.app.connection() as connection:
                 tokens = await connection.fetch(_TOKENS)
                 subjects = await connection.fetch(_SUBJECTS)
-        except (
-            TimeoutError,
-            OSError,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            DatabaseUnavailableError,
-        ) as problem:
+        except (*CONNECTION_ERRORS, DatabaseUnavailableError) as problem:
             logger.warning("revocations could not be read: %s", type(problem).__name__)
             self._tried_at = started
             return

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from zava.data.pools import Pools
+from zava.data.pools import CONNECTION_ERRORS, Pools
+from zava.errors import DatabaseUnavailableError
 
 _FRESH_SECONDS = 60.0
 
@@ -38,8 +39,11 @@ class StoreDirectory:
             DatabaseUnavailableError: the database cannot be reached and no copy is fresh.
         """
         if self._clock() - self._read_at >= _FRESH_SECONDS:
-            async with self._pools.app.connection() as connection:
-                rows = await connection.fetch("SELECT store_id, store_name, region FROM guard.store_directory")
+            try:
+                async with self._pools.app.connection() as connection:
+                    rows = await connection.fetch("SELECT store_id, store_name, region FROM guard.store_directory")
+            except CONNECTION_ERRORS as problem:
+                raise DatabaseUnavailableError("The stores cannot be read.") from problem
             self._stores = {row["store_id"]: Store(row["store_id"], row["store_name"], row["region"]) for row in rows}
             self._read_at = self._clock()
         return self._stores

@@ -114,7 +114,10 @@ class _Commands:
             print(f"{model} has no vectors: every text was refused", file=sys.stderr)
             return 1
         if stored.wants_index:
-            print(f"Building the index over {stored.vectors} vectors ...", flush=True)
+            print(
+                f"{model} has {stored.vectors} vectors and needs an index, which an administrator builds ...",
+                flush=True,
+            )
             await build_index(AdministratorConnection.of_environment(os.environ), model)
         await self._models.activate(model)
         print(f"Search uses {model}")

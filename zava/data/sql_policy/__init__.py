@@ -63,6 +63,7 @@ def analyse(sql: str) -> SqlAnalysis:
         ctes=tuple(sorted(found.ctes)),
         cast_targets=tuple(sorted(found.cast_targets)),
         volatile=found.volatile,
+        collects=found.collects,
         violations=violations,
     )
 

@@ -52,6 +52,7 @@ class CallWalk(ExpressionWalk):
         sizes = name in SIZE_MAKERS
         if sizes:
             self._refuse_nested(name, arguments)
+        self.findings.collects |= collects
         self.collecting += collects
         self.sizing += sizes
         values = self.expressions(arguments, scope)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 class Findings:
-    """Names collected on the way; `volatile` as soon as the answer may change by itself."""
+    """Names met on the way; `volatile` as soon as the answer may change by itself, `collects` as in `SqlAnalysis`."""
 
-    __slots__ = ("cast_targets", "ctes", "functions", "operators", "relations", "volatile")
+    __slots__ = ("cast_targets", "collects", "ctes", "functions", "operators", "relations", "volatile")
 
     def __init__(self) -> None:
         self.relations: set[str] = set()
@@ -15,3 +15,4 @@ class Findings:
         self.ctes: set[str] = set()
         self.cast_targets: set[str] = set()
         self.volatile = False
+        self.collects = False

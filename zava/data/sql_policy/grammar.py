@@ -110,8 +110,8 @@ def parse(text: bytes) -> list[Node]:
     return tree.get("stmts", [])
 
 
-def code(text: bytes) -> bytes:
-    """`text` without its literals, comments and quoted names, as PostgreSQL's scanner tells them apart.
+def code(text: bytes) -> Iterator[bytes]:
+    """The tokens of `text` but its literals, comments and quoted names, as PostgreSQL's scanner tells them apart.
 
     Raises:
         Refusal: `syntax` when one of them is not closed.
@@ -123,7 +123,7 @@ def code(text: bytes) -> bytes:
         tokens = ctypes.string_at(result.data, result.length)
     finally:
         _library.pg_query_free_scan_result(result)
-    return b" ".join(
+    return (
         token
         for start, end in _places(tokens)
         if not (token := text[start:end]).startswith((b"$", b"--", b"/*")) and b"'" not in token and b'"' not in token

@@ -8,6 +8,7 @@ with too many is scanned, to count again without its strings (a list of UUIDs is
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from zava.data.sql_policy import grammar
@@ -32,8 +33,11 @@ MAX_VALUE_BYTES: Final = 128 * 1024 * 1024
 # Estimated bytes that one turn of a recursive query may add to a value.
 MAX_RECURSIVE_GROWTH: Final = 65_536
 
+_MAX_RUN: Final = 500
+_TOKENS_AT_ONCE: Final = 1_000
 _SIGNS: Final = b"()[]+-*/<>=~!@#%^&|`?:"
 _KEYWORDS: Final = tuple(b"not case union except intersect join collate zone local".split())
+_RUNS: Final = bytes(byte if byte in b"+-*/<>=~!@#%^&|`?" else ord(" ") for byte in range(256))
 
 
 def check_text(sql: str) -> None:
@@ -55,11 +59,7 @@ def check_text(sql: str) -> None:
     except UnicodeEncodeError:
         raise Refusal("encoding", "lone surrogate", "Send the query as valid Unicode text.") from None
     # A text this short cannot hold too many.
-    if (
-        len(text) > MAX_DEEPENING
-        and _deepening(text) > MAX_DEEPENING
-        and _deepening(grammar.code(text)) > MAX_DEEPENING
-    ):
+    if len(text) > MAX_DEEPENING and _deepening(text) > MAX_DEEPENING and not _is_flat(text):
         raise Refusal(
             "too_deep",
             f"more than {MAX_DEEPENING} operators and brackets",
@@ -71,3 +71,15 @@ def check_text(sql: str) -> None:
 def _deepening(text: bytes) -> int:
     lowered = text.lower()
     return len(text) - len(text.translate(None, _SIGNS)) + sum(lowered.count(keyword) for keyword in _KEYWORDS)
+
+
+def _is_flat(text: bytes) -> bool:
+    """Whether there are few enough signs and keywords outside of literals and comments."""
+    # The scanner looks ahead over a whole run of operator characters at each of them.
+    if any(len(run) > _MAX_RUN for run in text.translate(_RUNS).split()):
+        return False
+    tokens = grammar.code(text)
+    left = MAX_DEEPENING
+    while left >= 0 and (some := b" ".join(islice(tokens, _TOKENS_AT_ONCE))):
+        left -= _deepening(some)
+    return left >= 0

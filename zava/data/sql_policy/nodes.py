@@ -93,6 +93,8 @@ def check_fields(kind: str, node: Node) -> None:
     Raises:
         Refusal: `unknown_syntax`.
     """
+    if kind not in FIELDS:
+        raise unknown(kind)
     if not FIELDS[kind].issuperset(node):
         raise unknown(f"{kind}.{min(node.keys() - FIELDS[kind])}")
 

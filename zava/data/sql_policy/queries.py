@@ -119,6 +119,7 @@ class QueryWalk(SelectWalk):
         size = result.rows * sum(value.size for value in values)
         shape = array_of(values, size).shape if kind == "ARRAY_SUBLINK" else Shape.FIXED
         value = bounded(size, shape, "subquery")
+        self.findings.collects |= kind == "ARRAY_SUBLINK"
         return value if kind == "ARRAY_SUBLINK" else FIXED
 
     def json_array(self, body: Node, scope: Scope) -> Value:

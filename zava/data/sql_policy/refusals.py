@@ -10,6 +10,7 @@ from zava.data.sql_policy.functions import FUNCTIONS
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.verdict import Refusal
 
+_CATALOGUES: Final = frozenset("pg_catalog information_schema pg_toast".split())
 _SCHEMA_TOOL: Final = "Use the tool get_multiple_table_schemas to see tables and columns."
 _SESSION: Final = "Leave it out: the server and the session are not part of the sales data."
 _SQL_TEXT: Final = "Write the inner query directly, as a subquery or CTE, instead of passing SQL as text."
@@ -134,7 +135,7 @@ def refused_node(kind: str, body: Node) -> Refusal:
 def refused_relation(schema: str | None, name: str, ctes: Iterable[str]) -> Refusal:
     """The refusal of a relation that is neither a table a tenant may see nor a CTE in scope."""
     piece = name if schema is None else f"{schema}.{name}"
-    if schema in ("pg_catalog", "information_schema", "pg_toast") or (schema is None and name.startswith("pg_")):
+    if schema in _CATALOGUES or (schema is None and name.startswith("pg_")):
         return Refusal("catalogue", piece, _SCHEMA_TOOL)
     if schema not in (None, RETAIL_SCHEMA):
         return Refusal("schema", piece, f"Only schema {RETAIL_SCHEMA} can be read: {', '.join(RETAIL_TABLES)}.")

@@ -58,6 +58,7 @@ class SelectWalk(SourceWalk):
         check_fields("ResTarget", target)
         kind, body = only_node(target["val"])
         if kind == "ColumnRef" and "A_Star" in body["fields"][-1]:
+            check_fields(kind, body)
             parts, _ = column_parts(body["fields"])
             if parts:
                 return [(name, result_value(value)) for name, value in resolve_source(parts, scope).order]
@@ -93,8 +94,7 @@ class SelectWalk(SourceWalk):
     def _keys(self, nodes: list[Node], scope: Scope, names: set[str]) -> None:
         """Keys of GROUP BY, DISTINCT ON and ORDER BY: a bare name may be that of a result."""
         for node in nodes:
-            fields = node["ColumnRef"]["fields"] if "ColumnRef" in node else ()
-            if len(fields) != 1 or fields[0].get("String", {}).get("sval") not in names:
+            if _bare_name(node) not in names:
                 self.expression(node, scope)
 
     def order_and_limit(self, node: Node, scope: Scope, names: set[str]) -> None:
@@ -115,6 +115,15 @@ class SelectWalk(SourceWalk):
         scope = Scope([Source("*VALUES*", columns)], columns, outer, ctes)
         self.order_and_limit(node, scope, {name for name, _ in columns})
         return QueryResult(columns, len(rows) * outside.expansion)
+
+
+def _bare_name(node: Node) -> str | None:
+    """The name that a column reference of one part consists of."""
+    if "ColumnRef" not in node:
+        return None
+    check_fields("ColumnRef", node["ColumnRef"])
+    parts, star = column_parts(node["ColumnRef"]["fields"])
+    return parts[0] if len(parts) == 1 and not star else None
 
 
 def _plain(nodes: list[Node]) -> list[Node]:

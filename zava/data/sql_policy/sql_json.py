@@ -8,7 +8,7 @@ from zava.data.sql_policy.calls import CallWalk
 from zava.data.sql_policy.digits import NUMERIC_TYPES, number, text_size
 from zava.data.sql_policy.expressions import with_fields
 from zava.data.sql_policy.grammar import Node
-from zava.data.sql_policy.nodes import check_fields, unknown
+from zava.data.sql_policy.nodes import check_fields, only_node, unknown
 from zava.data.sql_policy.scope import Scope
 from zava.data.sql_policy.sizes import bounded
 from zava.data.sql_policy.type_names import check_type
@@ -75,6 +75,7 @@ class JsonWalk(CallWalk):
         """JSON_OBJECTAGG(...) and JSON_ARRAYAGG(...)."""
         constructor: Node = body["constructor"]
         check_fields("JsonAggConstructor", constructor)
+        self.findings.collects = True
         self.collecting += 1
         argument: Node = body["arg"]
         is_object = "key" in argument
@@ -155,8 +156,9 @@ class JsonWalk(CallWalk):
     def _path(self, body: Node) -> float:
         """The size of a path, which is always a literal."""
         check_fields("JsonTablePathSpec", body)
-        constant = body["string"]["A_Const"]
-        return text_size(constant["sval"].get("sval", ""))
+        kind, constant = only_node(body["string"])
+        check_fields(kind, constant)
+        return text_size(constant["sval"]["sval"])
 
 
 JsonWalk.visits = CallWalk.visits | with_fields(

@@ -7,7 +7,7 @@ from zava.data.sql_policy.findings import Findings
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.limits import MAX_LITERAL_SIZE
 from zava.data.sql_policy.literals import literal_number
-from zava.data.sql_policy.nodes import check_fields, strings
+from zava.data.sql_policy.nodes import check_fields, only_node, strings
 from zava.data.sql_policy.refusals import did_you_mean
 from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Shape, Value
 from zava.data.sql_policy.verdict import Refusal
@@ -50,6 +50,8 @@ def check_type(node: Node, findings: Findings) -> tuple[str, Value]:
 
 def _length(name: str, modifiers: list[Node]) -> float:
     """The characters that a length or precision makes a value have."""
+    for modifier in modifiers:
+        check_fields(*only_node(modifier))
     lengths = [literal_number(modifier) for modifier in modifiers]
     if None in lengths:
         raise Refusal("type", name, "Write the length or precision of a type as literal integers.")

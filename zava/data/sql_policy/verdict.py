@@ -33,7 +33,8 @@ class SqlAnalysis:
 
     `statement` is the single statement without what surrounds it, ready to stand between `(\\n` and `\\n)`. `relations`
     are schema-qualified, the other names as PostgreSQL resolves them, all sorted. `fingerprint` is libpg_query's: equal
-    for queries that differ in literals only, and made of nothing but the structure. The analysis stops at the first
+    for queries that differ in literals only, and made of nothing but the structure. `collects`: a value is built from
+    many rows (array_agg and its kin), which PostgreSQL holds in memory without a limit. The analysis stops at the first
     violation: of a refused query, the names are those found until then.
     """
 
@@ -44,6 +45,7 @@ class SqlAnalysis:
     ctes: tuple[str, ...] = ()
     cast_targets: tuple[str, ...] = ()
     volatile: bool = False
+    collects: bool = False
     fingerprint: str = ""
     statement: str = ""
     violations: tuple[Violation, ...] = ()
@@ -51,12 +53,13 @@ class SqlAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The statement may run. `volatile`: the same statement may have another answer a moment later."""
+    """The statement may run. `volatile`: it may have another answer a moment later; `collects`: as in `SqlAnalysis`."""
 
     statement: str
     fingerprint: str
     relations: tuple[str, ...]
     volatile: bool
+    collects: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +78,4 @@ def decide(analysis: SqlAnalysis) -> Allowed | Refused:
         return Refused(first.rule, first.piece, first.hint)
     if analysis.statement_kind not in ALLOWED_KINDS:
         return Refused("statement", analysis.statement_kind, "Write exactly one SELECT statement.")
-    return Allowed(analysis.statement, analysis.fingerprint, analysis.relations, analysis.volatile)
+    return Allowed(analysis.statement, analysis.fingerprint, analysis.relations, analysis.volatile, analysis.collects)
