@@ -48,7 +48,7 @@ clean-data:  ## throw the local database, keys and tokens away
 
 test: $(VENV)/dev.stamp  ## run the tests (their own database; needs nothing running)
 	@$(BIN) -m tests.conformance.node_tools || echo "Without npm the tests with the MCP Inspector are skipped." >&2
-	$(BIN) -m pytest --cov --cov-report=term --cov-report=xml
+	$(BIN) -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=xml
 
 runtime: $(VENV)/dev.stamp  ## run the tests on Microsoft's own Functions runtime (Python 3.13: make runtime PYTHON=python3.13)
 	$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements-runtime.txt

@@ -1,7 +1,7 @@
 """The refresh of 100 000 products against a stand-in of Azure OpenAI: requests, memory, a second run, a killed one.
 
-`python -m benchmarks.embedding_refresh [--quick]` (10 000 products with --quick). The refresh is the command itself, in a
-process of its own with the real client and TLS; its memory is the most the system saw of that process.
+`python -m benchmarks.embedding_refresh [--quick]` (10 000 products with --quick). The refresh is the command itself, in
+a process of its own with the real client and TLS; its memory is the most the system saw of that process.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.database import Prepared, sample_database
+from benchmarks.products import add_products
 from benchmarks.table import Row, print_table
 from tests.azure_standins.openai_service import (
     DEPLOYMENT,
@@ -74,16 +75,8 @@ class Refresh:
 
 async def _fill(prepared: Prepared, products: int) -> None:
     connection = await prepared.superuser.open()
-    await connection.execute(
-        """INSERT INTO retail.products (product_id, sku, product_name, category_id, type_id, cost, base_price,
-                                        gross_margin_percent, product_description)
-           SELECT gen_random_uuid(), 'BENCH-' || n, p.product_name || ' ' || n, p.category_id, p.type_id, 1, 2, 50,
-                  p.product_description
-           FROM (SELECT *, row_number() OVER () - 1 AS place, count(*) OVER () AS many FROM retail.products) AS p
-           JOIN generate_series(1, $1::int - (SELECT count(*)::int FROM retail.products)) AS n ON n % p.many = p.place""",
-        products,
-    )
-    await connection.execute("VACUUM ANALYZE retail.products")
+    sample = await connection.fetchval("SELECT count(*) FROM retail.products") or 0
+    await add_products(connection, products - sample)
     await connection.execute("UPDATE zava.active_embedding_model SET embedding_model = $1", DEPLOYMENT)
     await connection.close()
 
@@ -96,11 +89,11 @@ async def _empty(prepared: Prepared) -> None:
 
 async def _vectors(prepared: Prepared) -> int:
     connection = await prepared.superuser.open()
-    count: int = await connection.fetchval(
+    count = await connection.fetchval(
         "SELECT count(*) FROM retail.product_description_embeddings WHERE embedding_model = $1", DEPLOYMENT
     )
     await connection.close()
-    return count
+    return count or 0
 
 
 def _killed(refresh: Refresh, service: OpenAIService, prepared: Prepared, requests: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import json
 import struct
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,7 +133,7 @@ def _embedding(text: str, dimensions: int, encoding: str) -> str | list[float]:
 
 
 @contextmanager
-def running(folder: Path, monkeypatch: pytest.MonkeyPatch, *deployments: str) -> Iterator[OpenAIService]:
+def running(folder: Path, monkeypatch: pytest.MonkeyPatch, *deployments: str) -> Generator[OpenAIService]:
     """The service under its own name, trusted by this process, while the block runs."""
     service = OpenAIService(frozenset(deployments or {DEPLOYMENT}))
     with service.server as server:

@@ -8,8 +8,14 @@ from tests import network_guard
 from tests.azure_standins.openai_service import HOST, FixedCredential
 from zava.services import embedding_commands
 
+
+def _credential(_client_id: str, *, on_azure: bool) -> FixedCredential:
+    assert not on_azure
+    return FixedCredential()
+
+
 if __name__ == "__main__":
     network_guard.install()
     network_guard.route(HOST, int(sys.argv[1]))
-    embedding_commands.azure_credential = lambda *_arguments, **_options: FixedCredential()
+    embedding_commands.azure_credential = _credential
     sys.exit(embedding_commands.main(sys.argv[2:]))

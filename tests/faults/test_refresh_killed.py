@@ -31,7 +31,9 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIS
 async def sql(fresh_database: Database) -> AsyncIterator[asyncpg.Connection]:
     """A catalogue of 5 000 products, so three batches, and no vectors."""
     connection = await fresh_database.superuser()
-    await connection.execute("DELETE FROM zava.active_embedding_model; DELETE FROM retail.product_description_embeddings")
+    await connection.execute(
+        "DELETE FROM zava.active_embedding_model; DELETE FROM retail.product_description_embeddings"
+    )
     await connection.execute(
         """INSERT INTO retail.products (product_id, sku, product_name, category_id, type_id, cost, base_price,
                                         gross_margin_percent, product_description)
@@ -66,7 +68,7 @@ async def _until_accepted(service: OpenAIService, requests: int) -> None:
 
 
 async def _vectors(sql: asyncpg.Connection) -> int:
-    return await sql.fetchval("SELECT count(*) FROM retail.product_description_embeddings")
+    return await sql.fetchval("SELECT count(*) FROM retail.product_description_embeddings") or 0
 
 
 async def test_a_refresh_that_is_killed_keeps_its_batches_and_the_next_one_repeats_at_most_one(
@@ -87,7 +89,9 @@ async def test_a_refresh_that_is_killed_keeps_its_batches_and_the_next_one_repea
     assert (code, await _vectors(sql)) == (0, 5_000), output
     paid_twice = [text for text, times in Counter(t for a in service.accepted for t in a.texts).items() if times > 1]
     assert len(paid_twice) == BATCH  # the one whose answer never came; what was saved was not asked for again
-    outcomes = await sql.fetch("SELECT outcome FROM zava.embedding_run WHERE embedding_model = $1 ORDER BY run_id", DEPLOYMENT)
+    outcomes = await sql.fetch(
+        "SELECT outcome FROM zava.embedding_run WHERE embedding_model = $1 ORDER BY run_id", DEPLOYMENT
+    )
     assert [row[0] for row in outcomes] == ["abandoned", "completed"]
 
 
@@ -100,7 +104,9 @@ async def test_a_refresh_that_is_interrupted_frees_its_lease(
     process.send_signal(signal.SIGINT)
     assert _end(process) == (130, "Stopped; what was embedded is kept.\n")
     assert await sql.fetchval("SELECT count(*) FROM zava.embedding_lease") == 0
-    record = await sql.fetchrow("SELECT outcome, problem, embedded FROM zava.embedding_run WHERE embedding_model = $1", DEPLOYMENT)
+    record = await sql.fetchrow(
+        "SELECT outcome, problem, embedded FROM zava.embedding_run WHERE embedding_model = $1", DEPLOYMENT
+    )
     assert record is not None
     assert tuple(record) == ("failed", "it was ended by CancelledError", BATCH)
     assert _end(_start(fresh_database, service))[0] == 0

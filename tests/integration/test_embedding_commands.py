@@ -101,7 +101,10 @@ async def test_another_model_is_embedded_beside_the_old_one_and_then_used_and_th
     assert (code, messages) == (2, "Set POSTGRES_ADMIN_USER: see --help.\n")
     code, _, messages = run(fresh_database, "--remove", MINILM, **administrator(fresh_database))
     assert (code, messages) == (1, f"search uses {MINILM}\n")
-    assert run(fresh_database, "--remove", "hash-384", **administrator(fresh_database))[:2] == (0, "7 vectors deleted\n")
+    assert run(fresh_database, "--remove", "hash-384", **administrator(fresh_database))[:2] == (
+        0,
+        "7 vectors deleted\n",
+    )
     assert run(fresh_database, "--index", MINILM, **administrator(fresh_database))[0] == 0
     assert run(fresh_database, "--list")[1] == f"* {MINILM}  7 vectors, indexed\n"
 

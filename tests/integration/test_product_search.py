@@ -1,34 +1,20 @@
-"""Product search on a real database: what is found, in which mode, within which time, and whose stock is shown."""
+"""Product search on a real database: what is found by which words, and whose stock is shown."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import asyncpg
 import pytest
 
-from tests.azure_standins.http_server import Reply
-from tests.azure_standins.openai_service import DEPLOYMENT, OpenAIService, azure_embedders, error, running, throttled
+from tests.azure_standins.search_parts import SearchParts
 from tests.conftest import Database
 from zava.bootstrap import Application
-from zava.data.embedding_lease import EmbeddingLeases
-from zava.data.embedding_models import EmbeddingModels
-from zava.data.embedding_store import EmbeddingStore
-from zava.data.pools import Pools
-from zava.data.product_search import ProductSearch
-from zava.data.product_words import read_product_words
 from zava.data.tenant_context import TenantScope
 from zava.errors import BusyError, ValidationError
 from zava.local.stores import STORES
-from zava.services.calls_in_flight import CallsInFlight
-from zava.services.embedding_refresh import EmbeddingRefresh
 from zava.services.product_search import ProductSearches, SearchResult
-from zava.services.query_embedding import QueryEmbeddings
-from zava.services.spelling import ProductVocabulary
-
-Find = Callable[..., object]
 
 
 @pytest.fixture
@@ -168,8 +154,8 @@ async def test_products_no_longer_sold_are_not_found(
     connection = await fresh_database.superuser()
     await connection.execute("UPDATE retail.products SET discontinued = true WHERE sku = 'HT-HAM-001'")
     await connection.close()
-    async with _application(fresh_database) as searches:
-        result = await find(searches, "16 oz Curved-Claw Hammer, Hickory Handle", scope(), max_rows=100)
+    async with SearchParts(fresh_database) as parts:
+        result = await find(parts.searches, "16 oz Curved-Claw Hammer, Hickory Handle", scope(), max_rows=100)
         assert result.products
         assert "HT-HAM-001" not in skus(result)
 
@@ -182,8 +168,9 @@ async def test_the_stock_is_that_of_the_stores_in_scope_and_of_no_other(
     result = await find(hashed, "paint", mine, max_rows=50)
     truth: dict[str, dict[str, int]] = {sku: {} for sku in skus(result)}
     for sku, store, level in await oracle.fetch(
-        """SELECT p.sku, s.store_name, i.stock_level FROM retail.inventory AS i JOIN retail.products AS p USING (product_id)
-           JOIN retail.stores AS s USING (store_id) WHERE i.store_id = ANY ($1) AND p.sku = ANY ($2)""",
+        """SELECT p.sku, s.store_name, i.stock_level FROM retail.inventory AS i
+           JOIN retail.products AS p USING (product_id) JOIN retail.stores AS s USING (store_id)
+           WHERE i.store_id = ANY ($1) AND p.sku = ANY ($2)""",
         list(mine.store_ids),
         list(truth),
     ):
@@ -207,152 +194,6 @@ async def test_nothing_but_the_stock_depends_on_the_scope(
 async def test_a_caller_has_as_many_searches_running_as_queries_and_no_more(
     fresh_database: Database, scope: Callable[..., TenantScope]
 ) -> None:
-    async with _application(fresh_database, calls_in_flight=0) as searches:
+    async with SearchParts(fresh_database, calls_in_flight=0) as parts:
         with pytest.raises(BusyError):
-            await find(searches, "hammer", scope())
-
-
-# ---- with Azure OpenAI's stand-in as the active model
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIService]:
-    with running(tmp_path, monkeypatch) as service:
-        yield service
-
-
-class _application:  # noqa: N801  (reads as a function)
-    """Search parts of one's own over a database, with `azure_embedders`."""
-
-    def __init__(self, database: Database, *, calls_in_flight: int = 3, seconds: float = 3.0) -> None:
-        self._database = database
-        self.pools = Pools(database.settings)
-        self.embedders = azure_embedders(database.settings)
-        self.models = EmbeddingModels(self.pools)
-        self.searches = ProductSearches(
-            ProductSearch(database.transactions(self.pools)),
-            self.models,
-            QueryEmbeddings(self.embedders, seconds),
-            ProductVocabulary(lambda: read_product_words(self.pools)),
-            CallsInFlight(calls_in_flight),
-        )
-
-    async def __aenter__(self) -> ProductSearches:
-        return self.searches
-
-    async def __aexit__(self, *arguments: object) -> None:
-        await self.embedders.close()
-        await self.pools.close()
-
-    async def embed_catalogue(self) -> None:
-        refresh = EmbeddingRefresh(
-            EmbeddingStore(self.pools), EmbeddingLeases(self.pools), self.models, self.embedders
-        )
-        assert (await refresh.run(model=DEPLOYMENT)).outcome == "completed"
-        await self.models.activate(DEPLOYMENT)
-
-
-@pytest.fixture
-async def azure(fresh_database: Database, service: OpenAIService) -> AsyncIterator[ProductSearches]:
-    parts = _application(fresh_database, seconds=0.3)
-    async with parts as searches:
-        await parts.embed_catalogue()
-        service.attempts = 0
-        yield searches
-
-
-HAMMER = "Hammers & Striking Tools: 16 oz Curved-Claw Hammer, Hickory Handle\n" + (
-    "Hanging pictures, tacking up trim, pulling the odd bent nail - a wooden-handled claw hammer covers most of what a "
-    "house asks for. Hickory soaks up the sting and can be replaced when it finally splits."
-)
-
-
-async def test_a_product_is_found_by_meaning_alone(azure: ProductSearches, scope: Callable[..., TenantScope]) -> None:
-    # The stand-in gives a text the vector of its very letters: only a product's own text means what the product means.
-    result = await find(azure, HAMMER + " ", scope(), similarity_threshold=90)
-    assert (result.mode, skus(result)) == ("hybrid", ["HT-HAM-001"])
-    assert result.products[0].similarity == pytest.approx(1.0)
-
-
-async def test_a_querys_vector_is_asked_for_once(
-    azure: ProductSearches, service: OpenAIService, scope: Callable[..., TenantScope]
-) -> None:
-    for _ in range(5):
-        assert (await find(azure, "claw hammer", scope())).mode == "hybrid"
-    assert service.attempts == 1
-
-
-async def test_a_query_without_words_is_left_to_meaning(
-    azure: ProductSearches, scope: Callable[..., TenantScope]
-) -> None:
-    assert (await find(azure, "🔨🪛", scope())).mode == "vector"
-
-
-FAULTS: dict[str, Reply | str] = {
-    "hangs": "hang",
-    "cuts the connection": "cut",
-    "throttles": throttled(retry_after="3600"),
-    "fails": error(500, "500", "The server had an error"),
-    "refuses the caller": error(401, "401", "Access denied"),
-    "refuses the text": error(400, "content_filter", "The input was refused."),
-    "answers nonsense": Reply(200, b"{}"),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-async def test_while_the_embedder_fails_full_text_answers_within_the_time_and_says_so(
-    fault: Reply | str, azure: ProductSearches, service: OpenAIService, scope: Callable[..., TenantScope]
-) -> None:
-    service.faults.always = fault
-    for text, wanted in (("claw hammer", "HT-HAM-001"), ("a hammer for hanging pictures on walls", "HT-HAM-001")):
-        started = time.monotonic()
-        result = await find(azure, text, scope("seattle"))
-        assert time.monotonic() - started < 2
-        assert (result.mode, wanted in skus(result)[:5]) == ("lexical", True)
-        assert "search by meaning is not available at the moment" in result.notice
-        assert {product.similarity for product in result.products} == {None}
-
-
-async def test_after_five_failures_the_embedder_is_left_alone_and_searches_answer_at_once(
-    azure: ProductSearches, service: OpenAIService, scope: Callable[..., TenantScope]
-) -> None:
-    service.faults.always = "hang"
-    for number in range(5):
-        await find(azure, f"hammer {number}", scope())
-    started = time.monotonic()
-    for number in range(5, 10):
-        assert (await find(azure, f"hammer {number}", scope())).mode == "lexical"
-    assert time.monotonic() - started < 1
-    assert service.attempts == 5
-
-
-async def test_a_short_deadline_is_kept(
-    azure: ProductSearches, service: OpenAIService, scope: Callable[..., TenantScope]
-) -> None:
-    service.faults.always = "hang"
-    started = time.monotonic()
-    result = await azure.find("claw hammer", scope(), deadline=started + 5.1)
-    assert (result.mode, time.monotonic() - started < 1) == ("lexical", True)
-
-
-async def test_vectors_of_another_model_are_never_compared(
-    azure: ProductSearches, fresh_database: Database, scope: Callable[..., TenantScope]
-) -> None:
-    connection = await fresh_database.superuser()
-    await connection.execute("DELETE FROM retail.product_description_embeddings WHERE embedding_model = $1", DEPLOYMENT)
-    others = await connection.fetchval("SELECT count(*) FROM retail.product_description_embeddings")
-    await connection.close()
-    assert others > 0
-    result = await find(azure, "🔨 ", scope(), similarity_threshold=0)
-    assert (result.products, result.mode) == ((), "vector")
-
-
-async def test_a_database_that_was_never_embedded_is_searched_by_words(
-    fresh_database: Database, service: OpenAIService, scope: Callable[..., TenantScope]
-) -> None:
-    connection = await fresh_database.superuser()
-    await connection.execute("DELETE FROM zava.active_embedding_model; DELETE FROM retail.product_description_embeddings")
-    await connection.close()
-    async with _application(fresh_database) as searches:
-        result = await find(searches, "claw hammer", scope())
-        assert (result.mode, skus(result)[0], service.attempts) == ("lexical", "HT-HAM-001", 0)
+            await find(parts.searches, "hammer", scope())

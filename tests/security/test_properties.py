@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -26,26 +27,11 @@ from zava.local.stores import STORES, SampleStore
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.sales_query import SalesQueries
 
-# Replaced in a statement, by turns: what tells a tenant's row from another's, what hides a word, what opens a new one.
-_WORDS = (
-    *("retail.customers", "orders", "guard.context_key", "pg_class", "pg_stat_activity", "store_id", "ctid"),
-    *("set_config", "query_to_xml", "pg_sleep(1)", "email", "COMMIT;", ";", "--", "/*", "*/", "'", '"', "$$", "(", ")"),
-    *(
-        "UNION ALL",
-        "SELECT",
-        "FROM",
-        "WHERE true OR",
-        "LATERAL",
-        "AS MATERIALIZED",
-        "::text",
-        "[1]",
-        ".*",
-        "\\",
-        "\u00e9",
-    ),
-    *("U&'\\0041'", "E'\\x41'", "1e400", "NULL", "ROW(1)", "FOR UPDATE", "INTO x", "$1", "\x00", "\ud800", " \n "),
-)
 _SQL = [case.sql for case in (*REFUSED, *SESSION_ATTACKS, *ACCEPTED)]
+_QUERIES = [sql.rstrip("; ") for sql in _SQL if sql.startswith(("SELECT", "WITH", "VALUES"))]
+_TOKEN = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\w+|\s+|.", re.DOTALL)
+# In the tables, names are in lower case and keywords are not.
+_NAMES = sorted({token for sql in _SQL for token in _TOKEN.findall(sql) if token.isidentifier() and token.islower()})
 _LIMITS = QueryLimits(max_rows=50_000, max_bytes=50_000_000, timeout_seconds=20)
 
 
@@ -86,29 +72,31 @@ async def test_a_tenant_gets_exactly_what_a_filter_written_by_hand_gives(
 
 @st.composite
 def _mangled(draw: st.DrawFn) -> str:
-    """An attack in which some parts are cut, doubled, exchanged, or taken from other statements."""
-    sql = draw(st.sampled_from(_SQL))
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(sql)))
-        end = draw(st.integers(start, min(len(sql), start + 25)))
-        other = draw(st.sampled_from(_SQL))
-        cut = draw(st.integers(0, len(other)))
-        sql = draw(
-            st.sampled_from(
-                (
-                    sql[:start] + sql[end:],
-                    sql[:end] + sql[start:],
-                    sql[:start] + sql[start:end].swapcase() + sql[end:],
-                    f"{sql[:start]} {draw(st.sampled_from(_WORDS))} {sql[end:]}",
-                    sql[:start] + other[cut:],
-                    f"SELECT * FROM ({sql}) AS q",
-                    f"WITH q AS ({sql}) SELECT * FROM q, LATERAL ({other}) AS r",
-                    f"({sql}) UNION ALL ({other})",
-                    f"SELECT ({sql}), EXISTS ({other})",
-                )
+    """A statement in which names are exchanged for those of others, parts are cut, or others are put around it."""
+    sql, other = draw(st.sampled_from(_QUERIES)), draw(st.sampled_from(_QUERIES))
+    tokens = _TOKEN.findall(sql)
+    names = [position for position, token in enumerate(tokens) if token in _NAMES]
+    for position in draw(st.lists(st.sampled_from(names), max_size=2)) if names else ():
+        tokens[position] = draw(st.sampled_from(_NAMES))
+    if draw(st.integers(0, 9)) == 0:
+        start = draw(st.integers(0, len(tokens)))
+        del tokens[start : start + draw(st.integers(1, 6))]
+    sql = "".join(tokens)
+    return draw(
+        st.sampled_from(
+            (
+                sql,
+                f"SELECT * FROM ({sql}) AS q",
+                f"WITH orders AS ({sql}) SELECT * FROM orders",
+                f"SELECT q.*, r.* FROM stores AS s, LATERAL ({sql}) AS q LEFT JOIN ({other}) AS r ON true",
+                f"({sql}) UNION ALL ({other})",
+                f"SELECT EXISTS ({sql}), email FROM customers",
+                f"{sql[: len(sql) // 2]}{other[len(other) // 2 :]}",
+                f"{sql};{draw(st.sampled_from(_SQL))}",
+                sql.swapcase(),
             )
         )
-    return sql
+    )
 
 
 @given(_mangled())

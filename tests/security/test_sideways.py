@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import time
 from collections.abc import Callable
 
 import asyncpg
@@ -17,11 +18,14 @@ from tests.security.database_state import DatabaseState
 from tests.security.hidden_row_oracles import HIDDEN_ROW_ORACLES
 from tests.security.planted import SEATTLE_SCOPE, Planted, opened
 from tests.security.session_checks import BELLEVUE_SCOPE, CONTEXT, contexts_seen_by_others, kept_by_sessions
-from tests.security.ways import AllWalls, PolicyOff, SimpleProtocol, Unwrapped
+from tests.security.ways import LIMITS, AllWalls, PolicyOff, SimpleProtocol, Unwrapped
 from tests.small_endpoint import modern, send, tool
 from zava import bootstrap
-from zava.data.query_runner import QueryLimits, QueryResult
+from zava.data.query_runner import QueryLimits, QueryResult, QueryRunner
+from zava.errors import QueryError
 from zava.local.stores import STORES
+from zava.services.calls_in_flight import CallsInFlight
+from zava.services.sales_query import SalesQueries
 
 
 async def _fails_for_a_superuser(planted: Planted, sql: str) -> bool:
@@ -45,12 +49,36 @@ async def test_an_error_does_not_depend_on_hidden_rows(
     assert (await Unwrapped(planted.transactions, SEATTLE_SCOPE).run(sql)).error == ""
 
 
-@pytest.mark.parametrize("sql", HIDDEN_ROW_ORACLES.values(), ids=HIDDEN_ROW_ORACLES)
-async def test_an_error_of_ones_own_rows_quotes_none_of_them(sql: str, planted: Planted) -> None:
-    """Bellevue asks what its own row makes fail: the message is the same whatever the row holds."""
-    outcome = await AllWalls(planted.transactions, BELLEVUE_SCOPE).run(sql)
-    assert outcome.error
-    assert not planted.evidence.of_others(outcome.error.split("} {")[0], asked=sql)
+# Each fails on rows that the caller may see, and PostgreSQL's own message quotes one of them.
+_QUOTING = {
+    "number": "SELECT sum(email::int) FROM customers",
+    "search": "SELECT to_tsquery('simple', first_name || ' ' || email) FROM customers",
+    "search by a cast": "SELECT (email || ' x')::tsquery FROM customers",
+    "path": "SELECT (email || ' x y')::jsonpath FROM customers",
+    "regular expression": "SELECT 'x' ~ ('(' || email) FROM customers",
+    "date": "SELECT to_date(email, 'YYYY-MM-DD') FROM customers",
+    "time zone": "SELECT now() AT TIME ZONE email FROM customers",
+    "unit": "SELECT date_trunc(email, now()) FROM customers",
+    "array": "SELECT ('{' || email)::text[] FROM customers",
+    "json": "SELECT email::jsonb FROM customers",
+    "json path": "SELECT jsonb_path_query(to_jsonb(c), '$.email.double()') FROM customers AS c",
+    "encoding": "SELECT convert_from('\\xff'::bytea, email) FROM customers",
+    "vector": "SELECT email::vector FROM customers",
+}
+
+
+@pytest.mark.parametrize("sql", _QUOTING.values(), ids=_QUOTING)
+async def test_an_error_quotes_no_row(sql: str, planted: Planted) -> None:
+    queries = SalesQueries(QueryRunner(planted.transactions, LIMITS), CallsInFlight(1))
+    with pytest.raises(QueryError) as caught:
+        await queries.run(sql, BELLEVUE_SCOPE, deadline=time.monotonic() + 20)
+    assert "@example.com" not in str(caught.value.as_dict())
+    assert not planted.evidence.owners(str(caught.value.as_dict()))
+
+
+async def test_an_error_in_the_query_itself_says_what_postgresql_says(planted: Planted) -> None:
+    outcome = await AllWalls(planted.transactions, BELLEVUE_SCOPE).run("SELECT region, count(*) FROM stores")
+    assert 'column "stores.region" must appear in the GROUP BY clause' in outcome.error
 
 
 async def test_a_session_keeps_no_statement_cursor_lock_or_context_of_the_tenant_before(

@@ -33,9 +33,9 @@ from tests.security.ways import (
 _ABOUT_SIZE = frozenset(
     "size_argument value_too_large nested_size format_string recursive_growth long_series format_width".split()
 )
-# Without the policy, the server's own state is there to read (no revoke but a superuser's hides it), and it differs
-# between two databases in itself. Tenants' rows are not in it.
-_TELLS_OF_THE_SERVER = frozenset("catalogue session_information session".split())
+# Without the policy, the server's and the session's own state is there to read (no revoke but a superuser's hides it),
+# and it differs between two databases in itself. Tenants' rows are not in it.
+_TELLS_OF_THE_SERVER = frozenset("catalogue session_information setting session".split())
 
 _ATTACKS = (*REFUSED, *SESSION_ATTACKS)
 _every_attack = pytest.mark.parametrize("attack", _ATTACKS, ids=lambda attack: attack.id)

@@ -30,7 +30,7 @@ AWAY = EmbedderUnavailableError("away", retry_after=0.0)
 class Scripted:
     """An embedder that fails as `script` says, request by request, and refuses texts with a bad word."""
 
-    limits: RequestLimits = RequestLimits(texts=100, tokens=1_000, tokens_of_one=200)
+    limits: RequestLimits = field(default_factory=lambda: RequestLimits(texts=100, tokens=1_000, tokens_of_one=200))
     script: deque[Exception | None] = field(default_factory=deque[Exception | None])
     refuses: Callable[[str], bool] = lambda text: "bad" in text
     model: str = "scripted"

@@ -13,8 +13,8 @@ from zava.errors import DatabaseUnavailableError
 from zava.services.spelling import ProductVocabulary, Vocabulary
 
 WORDS = {
-    "screwdriver": 20, "adjustable": 9, "hose": 7, "hole": 12, "home": 3, "toilet": 8, "miter": 4, "saw": 30, "dimmer": 3,
-    "polyurethane": 5, "paint": 40, "print": 1, "drill": 25, "drywall": 11,
+    "screwdriver": 20, "adjustable": 9, "hose": 7, "hole": 12, "home": 3, "toilet": 8, "miter": 4, "saw": 30,
+    "dimmer": 3, "polyurethane": 5, "paint": 40, "print": 1, "drill": 25, "drywall": 11,
 }  # fmt: skip
 VOCABULARY = Vocabulary(WORDS)
 

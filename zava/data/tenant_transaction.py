@@ -91,7 +91,11 @@ class TenantTransactions:
 
 
 def _translated(problem: asyncpg.PostgresError, timeout_seconds: float) -> DatabaseError:
-    error = error_of_sqlstate(getattr(problem, "sqlstate", None) or "", getattr(problem, "message", None) or "")
+    # What has no position in the query came up while rows were read, and may quote one: to_tsquery() calls it a syntax
+    # error when a text does not read as a search.
+    told = problem.as_dict()
+    said = told["message"] if "position" in told else "A text does not have the form that a function expects"
+    error = error_of_sqlstate(told.get("sqlstate", ""), said)
     if isinstance(error, QueryTimeoutError):
         return QueryTimeoutError(f"The query ran into its limit of {timeout_seconds:g} seconds.", error.hint)
     return error

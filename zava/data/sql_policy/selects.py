@@ -15,6 +15,8 @@ from zava.data.sql_policy.sources import SourceWalk, equalities
 from zava.data.sql_policy.values import Column, QueryResult, Row, one_of
 from zava.data.sql_policy.verdict import Refusal
 
+# As many as PostgreSQL takes (MaxTupleAttributeNumber).
+_MAX_RESULTS: Final = 1_664
 # GROUP BY leaves about this share of the rows.
 _ROWS_A_GROUP: Final = 10.0
 
@@ -34,6 +36,8 @@ class SelectWalk(SourceWalk):
             _joined_rows([item.rows for item in items], node.get("whereClause"), outer),
         )
         targets: list[Node] = node.get("targetList", [])
+        if len(targets) > _MAX_RESULTS:
+            raise Refusal("too_long", f"{len(targets)} columns", f"Select at most {_MAX_RESULTS} columns.")
         scope.targets = targets
         self.optional(node.get("whereClause"), scope)
         columns = [column for target in targets for column in self._target(target, scope, items)]
