@@ -45,7 +45,8 @@ async def test_the_stock_shown_is_that_of_the_callers_stores(
     assert (answer["mode"], answer["product_count"]) == ("lexical", len(answer["products"]))
     levels = await oracle.fetch(
         """SELECT p.sku, s.store_name, i.stock_level FROM retail.inventory AS i
-           JOIN retail.products AS p USING (product_id) JOIN retail.stores AS s USING (store_id) WHERE i.store_id = ANY ($1) ORDER BY 1, 2""",
+           JOIN retail.products AS p USING (product_id) JOIN retail.stores AS s USING (store_id)
+           WHERE i.store_id = ANY ($1) ORDER BY 1, 2""",
         ids,
     )
     for product in answer["products"]:

@@ -77,7 +77,8 @@ SELECT
 _SET_CONTEXT = "SELECT set_config('zava.tenant_context', $1, true), guard.current_store_ids() AS verified"
 _TENANT_ROWS = """
 SELECT EXISTS (SELECT FROM retail.stores) OR EXISTS (SELECT FROM retail.customers)
-    OR EXISTS (SELECT FROM retail.inventory) OR EXISTS (SELECT FROM retail.orders) OR EXISTS (SELECT FROM retail.order_items)
+    OR EXISTS (SELECT FROM retail.inventory) OR EXISTS (SELECT FROM retail.orders)
+    OR EXISTS (SELECT FROM retail.order_items)
 """
 
 
@@ -125,7 +126,7 @@ class IsolationProof:
                 failed = [name for name, holds in row.items() if holds is not True] if row else ["checks_can_be_made"]
                 failed += await self._failed_contexts(connection)
         except asyncpg.PostgresError as problem:
-            error = error_of_sqlstate(problem.sqlstate or "", "")
+            error = error_of_sqlstate(getattr(problem, "sqlstate", None) or "", "")
             if isinstance(error, DatabaseUnavailableError):
                 raise error from problem
             failed = ["checks_can_be_made"]  # the guard's function is missing, or may not be called

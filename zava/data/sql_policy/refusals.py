@@ -65,6 +65,32 @@ _FUNCTION_RULES: Final[tuple[tuple[str, str, str], ...]] = (
     ("row_type", "*populate_record*", "Name the columns: jsonb_to_recordset(x) AS t(a integer, b text)."),
 )
 
+# What models write from the habit of other databases.
+_OTHER_DIALECTS: Final[Mapping[str, str]] = {
+    name: instead
+    for names, instead in (
+        ("ifnull nvl isnull zeroifnull", "coalesce(a, b)"),
+        ("if iif", "CASE WHEN ... THEN ... ELSE ... END"),
+        ("group_concat listagg wm_concat", "string_agg(x, ', ')"),
+        ("median", "percentile_cont(0.5) WITHIN GROUP (ORDER BY x)"),
+        ("year month day hour minute quarter week weekday dayofweek dayofyear", "extract(field FROM x)"),
+        ("dateadd datesub adddate subdate add_months", "x + interval '1 month'"),
+        ("datediff timestampdiff months_between days_between", "a - b, or age(a, b)"),
+        ("date_format strftime format_date to_varchar", "to_char(x, 'YYYY-MM-DD')"),
+        ("getdate sysdate curdate current_datetime", "now() or CURRENT_DATE"),
+        ("len", "length(x)"),
+        ("instr charindex locate", "strpos(text, part)"),
+        ("rand newid", "random()"),
+        ("uuid_generate_v4", "gen_random_uuid()"),
+        ("last_day eomonth", "date_trunc('month', x) + interval '1 month - 1 day'"),
+        ("array_contains", "x = ANY (array)"),
+        ("json_extract", "x -> 'key' or x ->> 'key'"),
+        ("safe_divide", "a / nullif(b, 0)"),
+        ("similarity word_similarity levenshtein unaccent", "ILIKE, or the tool semantic_search_products"),
+    )
+    for name in names.split()
+}
+
 _STATEMENTS: Final[tuple[tuple[str, str, str], ...]] = (
     # rule, kinds of nodes, hint
     ("explain", "ExplainStmt", "Send the SELECT itself: plans and estimates are not available."),
@@ -122,7 +148,11 @@ def refused_function(name: str) -> Refusal:
     for rule, patterns, hint in _FUNCTION_RULES:
         if any(_matches(name, pattern) for pattern in patterns.split()):
             return Refusal(rule, f"{name}()", hint)
-    return Refusal("function", f"{name}()", f"Use another function{did_you_mean(name, FUNCTIONS)}.")
+    instead = _OTHER_DIALECTS.get(name)
+    if instead is not None:
+        return Refusal("function", f"{name}()", f"PostgreSQL has no such function: use {instead}.")
+    hint = "Use a function of PostgreSQL itself for numbers, texts, dates, arrays, JSON or aggregates"
+    return Refusal("function", f"{name}()", f"{hint}{did_you_mean(name, FUNCTIONS)}.")
 
 
 def refused_node(kind: str, body: Node) -> Refusal:
@@ -147,7 +177,10 @@ def refused_column(piece: str, name: str, known: list[str], reason: str = "") ->
     """The refusal of a column that is not known where it is named."""
     listed = f"use one of {', '.join(known[:60])}" if known else "there are no columns in scope here"
     hint = f"{reason}: {listed}" if reason else listed[0].upper() + listed[1:]
-    return Refusal("column", piece, f"{hint}{did_you_mean(name, known)}.")
+    close = did_you_mean(name, known)
+    if not close and piece == name:
+        close = f"; a text stands in single quotes: '{name[:40]}'"
+    return Refusal("column", piece, f"{hint}{close}.")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
