@@ -3,13 +3,14 @@ PYTHON ?= python3
 PORT ?= 7071
 DATA ?= .local
 SCALE ?= 1
+FUZZ_SECONDS ?= 60
 # Another interpreter gets an environment of its own, so that switching back and forth installs nothing twice.
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin/python
 ARGUMENTS := --data "$(DATA)"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run token func test check conformance format lock bench clean-data runtime
+.PHONY: help install run token func test check conformance fuzz format lock bench clean-data runtime
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -67,8 +68,13 @@ format: $(VENV)/dev.stamp  ## put the code into shape
 conformance: $(VENV)/dev.stamp  ## run the official MCP conformance suite, both revisions
 	$(BIN) -m tests.conformance.run
 
-bench: $(VENV)/dev.stamp  ## measure: ratios inside one run
-	$(BIN) -m benchmarks.endpoint
+fuzz: $(VENV)/dev.stamp  ## fuzz the SQL policy, guided by coverage: FUZZ_SECONDS=60
+	$(BIN) -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	$(BIN) tests/security/fuzz_sql_policy.py --seconds "$(FUZZ_SECONDS)"
+
+bench: $(VENV)/dev.stamp  ## measure, as ratios inside one run: QUICK=--quick
+	@for name in endpoint tool_call row_security search embedding_refresh; do \
+	  echo "== $$name"; $(BIN) -m benchmarks.$$name $(QUICK) || missed=1; done; exit $${missed:-0}
 
 lock:  ## pin requirements*.in again (needs uv)
 	for name in requirements requirements-local requirements-dev; do \

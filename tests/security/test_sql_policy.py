@@ -84,7 +84,7 @@ def _rules() -> Iterator[str]:
             match node:
                 case ast.Call(func=ast.Name(id="Refusal" | "Violation"), args=[ast.Constant(value=str(rule)), *_]):
                     yield rule
-                case ast.Tuple(elts=[ast.Constant(value=str(rule)), ast.Constant(), *_]) if file.name == "refusals.py":
+                case ast.Tuple(elts=[ast.Constant(value=str(rule)), ast.Constant(), _]) if file.name == "refusals.py":
                     yield rule
                 case _:
                     pass
