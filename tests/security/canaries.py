@@ -78,13 +78,13 @@ class Canary:
 
     @property
     def texts(self) -> frozenset[str]:
-        """The canary as `_TOKENS` finds it in a text."""
+        """The canary as `_TOKENS` finds it in a text; amounts also as a double prints them, without a last zero."""
         values = (
             *(self.tag, self.manager_id, self.customer_id, self.order_id, *self.item_ids, self.stock_level),
             *(self.quantity, self.unit_price, self.discount_amount, self.dear_amount, self.many_amount),
             self.total_amount,
         )
-        return frozenset(str(value) for value in values)
+        return frozenset(text for value in values for text in (str(value), str(value).removesuffix("0")))
 
 
 _CHEAP = Decimal("1.13")

@@ -24,8 +24,6 @@ from zava import bootstrap
 from zava.data.query_runner import QueryLimits, QueryResult, QueryRunner
 from zava.errors import QueryError
 from zava.local.stores import STORES
-from zava.services.calls_in_flight import CallsInFlight
-from zava.services.sales_query import SalesQueries
 
 
 async def _fails_for_a_superuser(planted: Planted, sql: str) -> bool:
@@ -69,9 +67,9 @@ _QUOTING = {
 
 @pytest.mark.parametrize("sql", _QUOTING.values(), ids=_QUOTING)
 async def test_an_error_quotes_no_row(sql: str, planted: Planted) -> None:
-    queries = SalesQueries(QueryRunner(planted.transactions, LIMITS), CallsInFlight(1))
+    runner = QueryRunner(planted.transactions, LIMITS)
     with pytest.raises(QueryError) as caught:
-        await queries.run(sql, BELLEVUE_SCOPE, deadline=time.monotonic() + 20)
+        await runner.run(sql, BELLEVUE_SCOPE, deadline=time.monotonic() + 20)
     assert "@example.com" not in str(caught.value.as_dict())
     assert not planted.evidence.owners(str(caught.value.as_dict()))
 
