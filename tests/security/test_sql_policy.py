@@ -307,6 +307,11 @@ def _fastest(sql: str) -> tuple[Allowed | Refused, float]:
         "WITH c0 AS (SELECT 'x' AS a)"
         + "".join(f",c{n} AS (SELECT a||a AS a FROM c{n - 1})" for n in range(1, 400))
         + " SELECT 1",
+        "SELECT repeat('x', " + "CASE WHEN true THEN " * 30 + "1" + " END" * 30 + ")",
+        "SELECT repeat('x', " + "least(1, " * 55 + "1" + ")" * 55 + ")",
+        "SELECT generate_series(1, " + "(SELECT max(1 - " * 12 + "1" + "))" * 12 + ")",
+        "SELECT " + "power(2, " * 55 + "1" + ")" * 55,
+        "SELECT generate_series(" * 20 + "1, 2" + ", 3)" * 20,
         "SELECT 1" + ";" * 19_000,
         "",
         " ",
@@ -318,7 +323,7 @@ def _fastest(sql: str) -> tuple[Allowed | Refused, float]:
         "SELECT U&'\\D800'",
         "SELECT E'\\xff'",
     ],
-    ids=range(34),
+    ids=range(39),
 )
 def test_pathological_text_is_decided_in_time(sql: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from zava.data.sql_policy.expressions import ExpressionWalk, with_fields
 from zava.data.sql_policy.functions import AGGREGATES, FUNCTIONS, SET_RETURNING, VOLATILE, Result
 from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.json_paths import literal_path
 from zava.data.sql_policy.limits import MAX_WIDTH
 from zava.data.sql_policy.nodes import check_fields, strings
 from zava.data.sql_policy.refusals import refused_function
 from zava.data.sql_policy.scope import Scope
-from zava.data.sql_policy.sizes import SIZE_MAKERS, call_value, literal_size, set_rows
+from zava.data.sql_policy.sizes import call_value, set_rows
+from zava.data.sql_policy.special_sizes import SIZE_MAKERS, literal_size
 from zava.data.sql_policy.type_names import check_operator
 from zava.data.sql_policy.values import Value
 from zava.data.sql_policy.verdict import Refusal
@@ -48,6 +50,8 @@ class CallWalk(ExpressionWalk):
     def function_call(self, body: Node, scope: Scope) -> Value:
         name = self.function_name(body)
         arguments: list[Node] = body.get("args", [])
+        if name.startswith("jsonb_path_"):
+            arguments = [*arguments[:1], *map(literal_path, arguments[1:2]), *arguments[2:]]
         collects = FUNCTIONS[name] is Result.COLLECTED
         sizes = name in SIZE_MAKERS
         if sizes:

@@ -8,30 +8,34 @@ from __future__ import annotations
 
 from typing import Final
 
-from zava.data.sql_policy.functions import FUNCTIONS, Result
 from zava.data.sql_policy.grammar import Node
-from zava.data.sql_policy.literals import literal_number, literal_text, upper_bound
+from zava.data.sql_policy.literals import literal_text, upper_bound
 from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Shape, Value
-
-_DIGIT_MAKERS: Final = frozenset("power pow exp factorial round trunc lcm to_number numeric".split())
 
 # The longest text of a numeric: 131 072 digits before the point, 16 383 after it.
 MAX_DIGITS: Final = 150_000.0
 # Nine characters, ",1e131071", may become this many digits each when a text is read as numbers.
 _DIGITS_A_CHARACTER: Final = MAX_DIGITS / 9
 
+_DIGIT_MAKERS: Final = frozenset("power pow exp factorial round trunc lcm to_number numeric".split())
+_EXPONENTIAL_DIGITS: Final = 4_000.0
+# The depth that PostgreSQL's stack lets a document have.
+_DEEPEST_DOCUMENT: Final = 10_000
 _DIGITS: Final = frozenset("0123456789")
 
 # Types whose values print with any number of digits; a text cast to one of the second kind may hold many numbers.
 NUMERIC_TYPES: Final = frozenset({"numeric", "decimal"})
-COMPOSED_TYPES: Final = frozenset({"jsonb", "jsonpath", "numrange", "nummultirange"})
+COMPOSED_TYPES: Final = frozenset({"json", "jsonb", "numrange", "nummultirange"})
 
 
 def text_size(text: str) -> float:
     """The size of a literal, including the digits of the numbers with an exponent that may be read from it."""
     size = float(len(text))
+    # jsonb_pretty() indents a document by its depth.
+    depth = min(text.count("[") + text.count("{"), _DEEPEST_DOCUMENT)
+    size += 2.0 * depth * depth
     if ("e" in text or "E" in text) and not _DIGITS.isdisjoint(text):
-        for tail in text.lower().split("e")[1:]:
+        for tail in text.lower().replace("_", "").split("e")[1:]:
             digits = tail.lstrip("+-")
             digits = digits[: len(digits) - len(digits.lstrip("0123456789"))]
             if len(digits) > 2:
@@ -55,8 +59,8 @@ def cast_value(node: Node, value: Value, name: str, target: Value) -> Value:
     size = value.size
     if not literal and value.shape is not Shape.FIXED:
         if name in COMPOSED_TYPES or name in NUMERIC_TYPES:
-            size *= 1.0 if _made_of_json(node) else _DIGITS_A_CHARACTER
-        elif value.shape is not Shape.PLAIN or name == "bytea":
+            size *= 1.0 if value.shape is Shape.DOCUMENT else _DIGITS_A_CHARACTER
+        elif value.shape not in (Shape.PLAIN, Shape.DOCUMENT) or name == "bytea":
             size *= 2  # rows and arrays quote their texts, and bytea prints as hexadecimal digits
     return Value(max(size, target.size), target.shape)
 
@@ -78,8 +82,8 @@ def power(base: Value, exponent: Node) -> Value:
 def numeric_call(name: str, arguments: list[Node], values: list[Value]) -> Value:
     """What a function of the class FIXED returns: digits only come from numbers."""
     widest = FIXED_SIZE
-    for value in values:
-        if value.size > widest and value.shape is Shape.FIXED:
+    for position, value in enumerate(values):
+        if value.size > widest and (value.shape is Shape.FIXED or _is_literal(arguments, position)):
             widest = value.size
     if name not in _DIGIT_MAKERS:
         return FIXED if widest == FIXED_SIZE else number(widest)
@@ -87,8 +91,8 @@ def numeric_call(name: str, arguments: list[Node], values: list[Value]) -> Value
         case "power" | "pow" if len(arguments) > 1:
             return power(values[0], arguments[1])
         case "exp" | "factorial":
-            exponent = literal_number(arguments[0]) if arguments else None
-            return number(MAX_DIGITS if exponent is None else abs(exponent) * 4)
+            # exp() overflows beyond 2 605 digits, and a factorial with more takes longer than it is large.
+            return number(_EXPONENTIAL_DIGITS)
         case "round" | "trunc" if len(arguments) > 1:
             return number(widest + max(0.0, min(upper_bound(arguments[1]), MAX_DIGITS)))
         case "lcm" | "to_number":
@@ -99,9 +103,6 @@ def numeric_call(name: str, arguments: list[Node], values: list[Value]) -> Value
             return number(widest)
 
 
-def _made_of_json(node: Node) -> bool:
-    """Whether the node is a function that builds JSON: its numbers are written out already."""
-    call = node.get("FuncCall")
-    if call is None:
-        return next(iter(node)).startswith("Json")
-    return FUNCTIONS.get(call["funcname"][-1]["String"]["sval"]) in (Result.ESCAPED, Result.COLLECTED)
+def _is_literal(arguments: list[Node], position: int) -> bool:
+    """Whether an argument is a text without a type, which may be read as a number; ORDER BY values come after them."""
+    return position < len(arguments) and literal_text(arguments[position]) is not None

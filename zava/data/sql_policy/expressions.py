@@ -12,16 +12,17 @@ from zava.data.sql_policy.columns import column_parts, resolve_column, resolve_s
 from zava.data.sql_policy.digits import arithmetic, cast_value, text_size
 from zava.data.sql_policy.findings import Findings
 from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.growth import bounded, joined
+from zava.data.sql_policy.json_paths import is_path_cast, literal_path
 from zava.data.sql_policy.limits import MAX_DEPTH
-from zava.data.sql_policy.literals import changes_daily
+from zava.data.sql_policy.literals import changes_daily, literal_text
 from zava.data.sql_policy.nodes import FIELDS, check_fields, only_node, unknown
 from zava.data.sql_policy.refusals import refused_node
 from zava.data.sql_policy.scope import Scope
-from zava.data.sql_policy.sizes import bounded
 from zava.data.sql_policy.type_names import check_collation, check_operator, check_type
-from zava.data.sql_policy.values import FIXED, Shape, Value, array_of, common_shape, one_of
+from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Shape, Value, array_of, element_of, one_of
 from zava.data.sql_policy.verdict import Refusal
-from zava.data.sql_policy.vocabulary import GROWING_OPERATORS
+from zava.data.sql_policy.vocabulary import GROWING_OPERATORS, QUERY_OPERATORS
 
 _OPERATOR_KINDS: Final = frozenset(
     "AEXPR_OP AEXPR_OP_ANY AEXPR_OP_ALL AEXPR_DISTINCT AEXPR_NOT_DISTINCT AEXPR_NULLIF AEXPR_IN AEXPR_LIKE AEXPR_ILIKE "
@@ -137,19 +138,23 @@ class ExpressionWalk:
             raise unknown(body["kind"])
         name = check_operator(body["name"], self.findings)
         operand: Node = body["rexpr"]
+        if name == "@?" or (name == "@@" and (is_path_cast(operand) or literal_text(operand) is not None)):
+            operand = literal_path(operand)
         if "List" in operand:
             self.expressions(operand["List"]["items"], scope)
             return FIXED
         right = self.expression(operand, scope)
         if body["kind"] != "AEXPR_OP":
             return one_of([left]) if body["kind"] == "AEXPR_NULLIF" else FIXED
-        if name == "||":
-            return bounded(left.size + right.size, common_shape([left, right]), name)
+        if name == "||" or (name in QUERY_OPERATORS and Shape.TSQUERY in (left.shape, right.shape)):
+            return joined(left, right, name)
         if name not in GROWING_OPERATORS:
             return FIXED
         value = arithmetic(name, left, right, operand)
-        fixed = left.shape is Shape.FIXED and right.shape is Shape.FIXED
-        return value if value.shape is Shape.FIXED and fixed else Value(value.size, Shape.PLAIN)
+        if left.shape is Shape.FIXED and right.shape is Shape.FIXED:
+            return value
+        is_document = left.shape is Shape.DOCUMENT and name in ("->", "#>", "-", "#-")
+        return Value(value.size, Shape.DOCUMENT if is_document else Shape.PLAIN)
 
     def indirection(self, body: Node, scope: Scope) -> Value:
         value = self.expression(body["arg"], scope)
@@ -162,7 +167,7 @@ class ExpressionWalk:
                     check_fields(kind, fields)
                     self.optional(fields.get("lidx"), scope)
                     self.optional(fields.get("uidx"), scope)
-                    value = _element(value, is_slice="is_slice" in fields)
+                    value = element_of(value, is_slice="is_slice" in fields)
                 case _:  # (x).* is expanded by the select list; elsewhere PostgreSQL has no use for it
                     raise unknown(kind)
         return value
@@ -198,8 +203,8 @@ class ExpressionWalk:
 
     def array(self, body: Node, scope: Scope) -> Value:
         values = self.expressions(body.get("elements", ()), scope)
-        size = sum(value.size for value in values) + 16 * len(values)
-        return bounded(size, array_of(values, size).shape, "ARRAY")
+        array = array_of(values, sum(value.size for value in values) + FIXED_SIZE * len(values))
+        return bounded(array.size, array.shape, "ARRAY", array.element)
 
     def row(self, body: Node, scope: Scope) -> Value:
         size = sum(value.size for value in self.expressions(body.get("args", ()), scope))
@@ -236,10 +241,3 @@ ExpressionWalk.visits = with_fields(
         "TypeCast": ExpressionWalk.type_cast,
     }
 )
-
-
-def _element(value: Value, *, is_slice: bool) -> Value:
-    """An element, or a slice, of an array; a key of a jsonb value."""
-    if is_slice or not isinstance(value.shape, Shape):
-        return one_of([value])
-    return Value(value.size, Shape.OPAQUE if value.shape is Shape.OPAQUE else Shape.PLAIN)

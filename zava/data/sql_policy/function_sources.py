@@ -95,7 +95,7 @@ class FunctionWalk(JsonWalk):
                 columns: list[Column] = [("lexeme", lexeme), ("positions", array), ("weights", array)]
                 calls.append(_Call(columns, rows, None))
             elif value.shape is Shape.ARRAY:
-                element = Value(value.size, Shape.PLAIN)
+                element = Value(value.parts(), Shape.PLAIN)
                 column = alias if alias and len(arguments) == 1 else "unnest"
                 calls.append(_Call([(column, element)], rows, element))
             else:

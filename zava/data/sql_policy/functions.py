@@ -19,9 +19,12 @@ class Result(Enum):
     """What a call returns."""
 
     FIXED = "a number, date, interval, boolean or uuid, however large the arguments are"
-    TEXT = "one value (text, json, bytea, tsvector, ...) about as large as the arguments together"
+    TEXT = "one value (text, bytea, a range, ...) about as large as the arguments together"
     ESCAPED = "as TEXT, but quoting or encoding may make it several times as large"
+    DOCUMENT = "a part of a json or jsonb value, or a changed one"
+    BUILT = "a json or jsonb value with the arguments in it: texts are quoted, documents are not"
     TSVECTOR = "a tsvector, about as large as the arguments"
+    TSQUERY = "a tsquery, about as large as the arguments"
     ARRAY = "an array or multirange of values that are no rows, some times as large as the arguments"
     ELEMENT = "whatever type the arguments have: rows stay rows"
     COLLECTED = "one value holding the argument of every row of the group"
@@ -64,23 +67,25 @@ _NAMES: Final[dict[Result, str]] = {
         concat_ws split_part chr md5 sha224 sha256 sha384 sha512 to_char to_hex to_bin to_oct regexp_replace
         regexp_substr string_to_table regexp_split_to_table array_to_string normalize repeat lpad rpad format unistr
         casefold to_ascii like_escape similar_to_escape text varchar bpchar uuid set_bit set_byte convert_from
-        array_dims bytea jsonb
+        array_dims bytea
 
-        json json_object jsonb_object jsonb_extract_path jsonb_extract_path_text json_extract_path
-        json_extract_path_text jsonb_array_elements jsonb_array_elements_text json_array_elements
-        json_array_elements_text jsonb_object_keys json_object_keys jsonb_path_query jsonb_path_query_array
-        jsonb_path_query_first jsonb_path_query_tz jsonb_path_query_array_tz jsonb_path_query_first_tz jsonb_set
-        jsonb_set_lax jsonb_insert jsonb_strip_nulls json_strip_nulls
+        jsonb_extract_path_text json_extract_path_text jsonb_array_elements_text json_array_elements_text
+        jsonb_object_keys json_object_keys jsonb_pretty
 
         int4range int8range numrange daterange tsrange tstzrange range_merge range_intersect_agg
 
-        to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery tsquery_phrase querytree ts_headline
-        l2_normalize subvector binary_quantize""",
+        querytree ts_headline l2_normalize subvector binary_quantize""",
+    Result.DOCUMENT: """
+        json jsonb jsonb_extract_path json_extract_path jsonb_array_elements json_array_elements jsonb_path_query
+        jsonb_path_query_array jsonb_path_query_first jsonb_path_query_tz jsonb_path_query_array_tz
+        jsonb_path_query_first_tz jsonb_set jsonb_set_lax jsonb_insert jsonb_strip_nulls json_strip_nulls""",
+    Result.BUILT: """
+        to_json to_jsonb row_to_json array_to_json json_build_object json_build_array jsonb_build_object
+        jsonb_build_array json_object jsonb_object""",
     Result.TSVECTOR: """
         to_tsvector setweight strip ts_filter ts_delete jsonb_to_tsvector json_to_tsvector array_to_tsvector""",
-    Result.ESCAPED: """
-        quote_literal quote_ident quote_nullable encode decode convert_to to_json to_jsonb row_to_json array_to_json
-        json_build_object json_build_array jsonb_build_object jsonb_build_array jsonb_pretty""",
+    Result.TSQUERY: "to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery tsquery_phrase",
+    Result.ESCAPED: "quote_literal quote_ident quote_nullable encode decode convert_to",
     Result.ARRAY: """
         string_to_array regexp_match regexp_matches regexp_split_to_array array_positions tsvector_to_array ts_lexize
         int4multirange int8multirange nummultirange datemultirange tsmultirange tstzmultirange multirange""",

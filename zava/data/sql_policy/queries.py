@@ -7,19 +7,19 @@ from typing import Final
 from zava.data.sql_policy.ctes import Cte, Ctes, defined_cte, grown, probe
 from zava.data.sql_policy.expressions import with_fields
 from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.growth import bounded, quoted
 from zava.data.sql_policy.literals import literal_number
 from zava.data.sql_policy.nodes import check_fields, unknown
 from zava.data.sql_policy.scope import Scope
 from zava.data.sql_policy.selects import SelectWalk
-from zava.data.sql_policy.sizes import bounded
 from zava.data.sql_policy.type_names import check_operator
-from zava.data.sql_policy.values import FIXED, Column, QueryResult, Shape, Value, array_of, one_of
+from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Column, QueryResult, Shape, Value, array_of, one_of
 from zava.data.sql_policy.verdict import Refusal
 
 _SET_OPERATIONS: Final = frozenset({"SETOP_UNION", "SETOP_INTERSECT", "SETOP_EXCEPT"})
 _SUBLINKS: Final = frozenset("EXISTS_SUBLINK ALL_SUBLINK ANY_SUBLINK EXPR_SUBLINK ARRAY_SUBLINK".split())
 _LIMIT_OPTIONS: Final = frozenset("LIMIT_OPTION_DEFAULT LIMIT_OPTION_COUNT LIMIT_OPTION_WITH_TIES".split())
-_RECURSIVE_ROWS: Final = 500.0
+_RECURSIVE_ROWS: Final = 200.0
 
 
 class QueryWalk(SelectWalk):
@@ -116,9 +116,8 @@ class QueryWalk(SelectWalk):
             self.subquery_columns[id(body)] = result.columns[0][0] if values else ""
             return values[0] if len(values) == 1 else FIXED
         # An array is built, and for IN a table in memory that does not spill.
-        size = result.rows * sum(value.size for value in values)
-        shape = array_of(values, size).shape if kind == "ARRAY_SUBLINK" else Shape.FIXED
-        value = bounded(size, shape, "subquery")
+        array = array_of(values, result.rows * sum(value.size + FIXED_SIZE for value in values))
+        value = bounded(array.size, array.shape, "subquery", array.element)
         self.findings.collects |= kind == "ARRAY_SUBLINK"
         return value if kind == "ARRAY_SUBLINK" else FIXED
 
@@ -126,8 +125,9 @@ class QueryWalk(SelectWalk):
         """JSON_ARRAY(SELECT ...)"""
         check_fields("JsonFormat", body["format"])
         result = self.query(body["query"]["SelectStmt"], scope, scope.ctes)
-        size = result.rows * sum(value.size for _, value in result.columns)
-        return self.json_output(body, bounded(size * 2, Shape.PLAIN, "JSON_ARRAY"))
+        self.findings.collects = True
+        size = result.rows * (quoted([value for _, value in result.columns]) + FIXED_SIZE)
+        return self.json_output(body, bounded(size, Shape.DOCUMENT, "JSON_ARRAY"))
 
 
 QueryWalk.visits = SelectWalk.visits | with_fields(

@@ -1,54 +1,26 @@
-"""How large a value may grow: the rules that keep one backend's memory bounded.
-
-`repeat('x', 1000000000)` takes a gigabyte in an instant, and so do ten nested `repeat('x', 1000)`, a `string_agg` over
-a cross join, or `s || s` in a recursive query. Literal sizes have a limit, and a rough estimate follows every value
-through expressions, subqueries and CTEs: what would exceed `MAX_VALUE_BYTES` is refused. The estimate errs on the small
-side where data alone decides. Whatever only burns time is ended by `statement_timeout`.
-"""
+"""The size and shape of what a function returns, by the class of its result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
-from zava.data.sql_policy.digits import cast_value, numeric_call
+from zava.data.sql_policy.digits import numeric_call
 from zava.data.sql_policy.functions import FUNCTIONS, ROW_COLUMNS, Result
 from zava.data.sql_policy.grammar import Node
-from zava.data.sql_policy.limits import (
-    MAX_ARRAY_FILL,
-    MAX_LITERAL_SIZE,
-    MAX_SERIES,
-    MAX_VALUE_BYTES,
-    MAX_WIDTH,
-)
-from zava.data.sql_policy.literals import literal_number, literal_text, series_rows, upper_bound
+from zava.data.sql_policy.growth import ESCAPE_GROWTH, bounded, quoted, written
+from zava.data.sql_policy.literals import series_rows
 from zava.data.sql_policy.scope import Scope
-from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Row, Shape, Value, array_of, common_shape
-from zava.data.sql_policy.verdict import Refusal
+from zava.data.sql_policy.special_sizes import SPECIAL_SIZES
+from zava.data.sql_policy.values import FIXED_SIZE, Row, Shape, Value, array_of, common_shape
 
-# Bytes that a date pattern may become: "Month" is padded to nine, "J" becomes seven digits.
-_PATTERN_GROWTH: Final = 8.0
-_ESCAPE_GROWTH: Final = 2.0
-# An array takes at least this many times the text it was cut from.
+# An array takes at most this many times the text it was cut from.
 _ARRAY_GROWTH: Final = 8.0
-
-SIZE_MAKERS: Final = frozenset({"repeat", "lpad", "rpad"})
-
-
-def bounded(size: float, shape: Shape | Row, piece: str) -> Value:
-    """A value of this size, if a backend may hold it.
-
-    Raises:
-        Refusal: `value_too_large`.
-    """
-    if size > MAX_VALUE_BYTES:
-        raise Refusal(
-            "value_too_large",
-            piece,
-            "Build smaller values: aggregate over fewer rows (join on keys, or LIMIT in a subquery), and do not "
-            "concatenate a value with itself.",
-        )
-    return Value(size, shape)
+_ARRAY_AGGREGATES: Final = frozenset({"array_agg", "range_agg"})
+_SHAPES: Final = {
+    Result.DOCUMENT: Shape.DOCUMENT,
+    Result.TSVECTOR: Shape.TSVECTOR,
+    Result.TSQUERY: Shape.TSQUERY,
+}
 
 
 def call_value(name: str, arguments: list[Node], values: list[Value], scope: Scope) -> Value:
@@ -57,7 +29,7 @@ def call_value(name: str, arguments: list[Node], values: list[Value], scope: Sco
     Raises:
         Refusal: `size_argument`, `format_string`, `long_series` or `value_too_large`.
     """
-    special = _SPECIAL.get(name)
+    special = SPECIAL_SIZES.get(name)
     if special is not None:
         return special(name, arguments, values)
     result = FUNCTIONS[name]
@@ -66,20 +38,20 @@ def call_value(name: str, arguments: list[Node], values: list[Value], scope: Sco
     total = sum([value.size for value in values])
     match result:
         case Result.TEXT:
-            quoted = any(value.shape is not Shape.FIXED and value.shape is not Shape.PLAIN for value in values)
-            return bounded(total * (_ESCAPE_GROWTH if quoted else 1.0) + FIXED_SIZE, Shape.PLAIN, name)
-        case Result.TSVECTOR:
-            return bounded(total + FIXED_SIZE, Shape.TSVECTOR, name)
+            return bounded(written(values) + FIXED_SIZE, Shape.PLAIN, name)
+        case Result.BUILT:
+            return bounded(quoted(values) + FIXED_SIZE, Shape.DOCUMENT, name)
+        case Result.DOCUMENT | Result.TSVECTOR | Result.TSQUERY:
+            return bounded(total + FIXED_SIZE, _SHAPES[result], name)
         case Result.ESCAPED:
-            return bounded(total * _ESCAPE_GROWTH + FIXED_SIZE, Shape.PLAIN, name)
+            return bounded(total * ESCAPE_GROWTH + FIXED_SIZE, Shape.PLAIN, name)
         case Result.ARRAY:
-            return bounded(total * _ARRAY_GROWTH + FIXED_SIZE, Shape.ARRAY, name)
+            return bounded(total * _ARRAY_GROWTH + FIXED_SIZE, Shape.ARRAY, name, total)
         case Result.ELEMENT:
-            return bounded(total + FIXED_SIZE, common_shape(values) if values else Shape.PLAIN, name)
+            element = max((value.parts() for value in values), default=FIXED_SIZE)
+            return bounded(total + FIXED_SIZE, common_shape(values) if values else Shape.PLAIN, name, element)
         case Result.COLLECTED:
-            size = (total + FIXED_SIZE) * scope.rows
-            arrays = name in ("array_agg", "range_agg")
-            return bounded(size, array_of(values, size).shape if arrays else Shape.PLAIN, name)
+            return _collected(name, values, scope.rows)
         case Result.ROW:
             column = Value(total + FIXED_SIZE, Shape.PLAIN)
             return Value(column.size, Row(dict.fromkeys(ROW_COLUMNS[name], column), named=False))
@@ -87,151 +59,20 @@ def call_value(name: str, arguments: list[Node], values: list[Value], scope: Sco
             return Value(total + FIXED_SIZE, Shape.OPAQUE)
 
 
+def _collected(name: str, values: list[Value], rows: float) -> Value:
+    """What an aggregate makes of the values of so many rows."""
+    total = sum(value.size for value in values)
+    if name in _ARRAY_AGGREGATES:
+        array = array_of(values, (total + FIXED_SIZE) * rows)
+        return bounded(array.size, array.shape, name, array.element)
+    if name.startswith("json"):
+        return bounded((quoted(values) + FIXED_SIZE) * rows, Shape.DOCUMENT, name)
+    return bounded((total + FIXED_SIZE) * rows, Shape.PLAIN, name)
+
+
 def set_rows(name: str, arguments: list[Node], values: list[Value]) -> float:
     """How many rows a call of a set-returning function may have."""
     if name == "generate_series":
         return series_rows(arguments)[0]
-    return max(1.0, min(1_000.0, sum(value.size for value in values) / 8))
-
-
-def _series(_name: str, arguments: list[Node], _values: list[Value]) -> Value:
-    rows, literal = series_rows(arguments)
-    if literal and rows > MAX_SERIES:
-        raise Refusal(
-            "long_series",
-            f"generate_series of {rows:.0f} rows",
-            f"Keep generate_series below {MAX_SERIES} rows: use a larger step or take the bounds from the data.",
-        )
-    return FIXED
-
-
-def _sized(name: str, arguments: list[Node], values: list[Value]) -> Value:
-    limit = literal_size(name, arguments, MAX_LITERAL_SIZE)
-    size = max(0.0, limit) * values[0].size if name == "repeat" else max(0.0, limit) * 4 + values[-1].size
-    return bounded(size + FIXED_SIZE, Shape.PLAIN, name)
-
-
-def literal_size(name: str, arguments: list[Node], limit: float) -> float:
-    """The size that repeat, lpad or rpad is given.
-
-    Raises:
-        Refusal: `size_argument` when it is neither a literal nor `least(..., literal)`, or exceeds `limit`.
-    """
-    size = upper_bound(arguments[1]) if len(arguments) > 1 and "NamedArgExpr" not in arguments[1] else limit + 1
-    if size > limit:
-        raise Refusal(
-            "size_argument",
-            name,
-            f"Give {name}() a literal size of at most {limit}, or bound it: least(n, {limit}).",
-        )
-    return size
-
-
-def _elements(name: str, _arguments: list[Node], values: list[Value]) -> Value:
-    size = sum(value.size for value in values)
-    opaque = any(not isinstance(value.shape, Shape) or value.shape is Shape.OPAQUE for value in values)
-    return bounded(size, Shape.OPAQUE if opaque else Shape.PLAIN, name)
-
-
-def _array_fill(name: str, arguments: list[Node], values: list[Value]) -> Value:
-    dimensions = arguments[1].get("A_ArrayExpr", {}).get("elements", []) if len(arguments) > 1 else []
-    elements = 1.0 if dimensions else MAX_ARRAY_FILL + 1.0
-    for dimension in dimensions:
-        number = literal_number(dimension)
-        elements *= MAX_ARRAY_FILL + 1.0 if number is None else max(1.0, number)
-    if elements > MAX_ARRAY_FILL:
-        raise Refusal(
-            "size_argument",
-            name,
-            f"Give array_fill() literal dimensions, ARRAY[n], of at most {MAX_ARRAY_FILL} elements in all.",
-        )
-    value = array_of(values[:1], elements * values[0].size)
-    return bounded(value.size, value.shape, name)
-
-
-def _format(name: str, arguments: list[Node], values: list[Value]) -> Value:
-    template = literal_text(arguments[0]) if arguments else None
-    if template is None or _widest_field(template) > MAX_WIDTH:
-        raise Refusal(
-            "format_string",
-            name,
-            f"Give format() a literal template with %s, %I or %L and widths of at most {MAX_WIDTH}, or use ||.",
-        )
-    widest = max((value.size for value in values[1:]), default=0.0)
-    return bounded(len(template) + template.count("%") * (widest * _ESCAPE_GROWTH + MAX_WIDTH), Shape.PLAIN, name)
-
-
-def _widest_field(template: str) -> float:
-    """The largest width in a format() template; infinite for `*`, which takes it from an argument."""
-    widest = 0.0
-    for field in template.replace("%%", "").split("%")[1:]:
-        position, dollar, rest = field.partition("$")
-        width = (rest if dollar and position.isdigit() else field).removeprefix("-")
-        if width.startswith("*"):
-            return float("inf")
-        digits = len(width) - len(width.lstrip("0123456789"))
-        widest = max(widest, float(width[:digits] or 0))
-    return widest
-
-
-def _percentile(_name: str, _arguments: list[Node], values: list[Value]) -> Value:
-    """percentile_cont of an array of fractions is an array."""
-    return Value(values[0].size * 2, Shape.ARRAY) if values and values[0].shape is Shape.ARRAY else FIXED
-
-
-def _replacing(name: str, arguments: list[Node], values: list[Value]) -> Value:
-    """Each character, or each place between two, may become the replacement."""
-    if len(values) < 3:
-        return bounded(sum(value.size for value in values) + FIXED_SIZE, Shape.PLAIN, name)
-    pattern = literal_text(arguments[1]) or ""
-    shortest = max(1, len(pattern)) if name == "replace" else 1
-    growth = max(1.0, values[2].size / shortest) if name == "replace" else 1.0 + values[2].size
-    return bounded(values[0].size * growth + FIXED_SIZE, Shape.PLAIN, name)
-
-
-def _joining(name: str, _arguments: list[Node], values: list[Value]) -> Value:
-    """One text goes between or around the parts of another, or a path computes with the numbers of a document."""
-    longest = max((value.size for value in values[1:]), default=0.0)
-    return bounded(values[0].size * max(1.0, longest / 4) if values else FIXED_SIZE, Shape.PLAIN, name)
-
-
-def _separated(name: str, _arguments: list[Node], values: list[Value]) -> Value:
-    """concat_ws writes its first argument between the others, which may be one array of many."""
-    total = sum(value.size for value in values)
-    return bounded(total + (values[0].size * total / 4 if values else 0.0) + FIXED_SIZE, Shape.PLAIN, name)
-
-
-def _composed(name: str, arguments: list[Node], values: list[Value]) -> Value:
-    """A text read as JSON, by a call that is a cast."""
-    target = Value(FIXED_SIZE, Shape.PLAIN)
-    return bounded(cast_value(arguments[0], values[0], name, target).size, Shape.PLAIN, name) if arguments else target
-
-
-def _pattern(name: str, _arguments: list[Node], values: list[Value]) -> Value:
-    return bounded(sum(value.size for value in values[1:]) * _PATTERN_GROWTH + FIXED_SIZE, Shape.PLAIN, name)
-
-
-_SPECIAL: Final[dict[str, Callable[[str, list[Node], list[Value]], Value]]] = {
-    "generate_series": _series,
-    "repeat": _sized,
-    "lpad": _sized,
-    "rpad": _sized,
-    "array_fill": _array_fill,
-    "unnest": _elements,
-    "format": _format,
-    "replace": _replacing,
-    "regexp_replace": _replacing,
-    "array_to_string": _joining,
-    "ts_headline": _joining,
-    "percentile_cont": _percentile,
-    "to_char": _pattern,
-    "concat_ws": _separated,
-    "jsonb": _composed,
-    "bytea": _composed,
-    "jsonb_path_query": _joining,
-    "jsonb_path_query_array": _joining,
-    "jsonb_path_query_first": _joining,
-    "jsonb_path_query_tz": _joining,
-    "jsonb_path_query_array_tz": _joining,
-    "jsonb_path_query_first_tz": _joining,
-}
+    # An element of an array counts for at least sixteen bytes, a part of a text for a few characters.
+    return max(1.0, sum(value.size / (16 if value.shape is Shape.ARRAY else 4) for value in values))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from zava.data.sql_policy.calls import CallWalk
-from zava.data.sql_policy.digits import NUMERIC_TYPES, number, text_size
+from zava.data.sql_policy.digits import NUMERIC_TYPES, cast_value, number, text_size
 from zava.data.sql_policy.expressions import with_fields
 from zava.data.sql_policy.grammar import Node
+from zava.data.sql_policy.growth import bounded, quoted
+from zava.data.sql_policy.json_paths import check_path, literal_path
 from zava.data.sql_policy.nodes import check_fields, only_node, unknown
 from zava.data.sql_policy.scope import Scope
-from zava.data.sql_policy.sizes import bounded
 from zava.data.sql_policy.type_names import check_type
 from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Column, QueryResult, Shape, Value
 
@@ -20,7 +21,6 @@ _FUNCTIONS: Final = {
     "JSON_VALUE_OP": "json_value",
 }
 _COLUMN_KINDS: Final = frozenset("JTC_FOR_ORDINALITY JTC_REGULAR JTC_EXISTS JTC_FORMATTED JTC_NESTED".split())
-_GROWTH: Final = 2.0
 
 
 class JsonWalk(CallWalk):
@@ -30,7 +30,16 @@ class JsonWalk(CallWalk):
         """An argument: `expression FORMAT JSON`."""
         check_fields("JsonValueExpr", body)
         check_fields("JsonFormat", body["format"])
-        return self.expression(body["raw_expr"], scope)
+        value = self.expression(body["raw_expr"], scope)
+        return value if body["format"]["format_type"] == "JS_FORMAT_DEFAULT" else self._document(body, value)
+
+    def context_item(self, body: Node, scope: Scope) -> Value:
+        """The document that a path is applied to."""
+        return self._document(body, self.json_value(body, scope))
+
+    def _document(self, body: Node, value: Value) -> Value:
+        """A text, or a document already, that is read as JSON."""
+        return cast_value(body["raw_expr"], value, "jsonb", Value(FIXED_SIZE, Shape.DOCUMENT))
 
     def json_output(self, body: Node, value: Value) -> Value:
         """The RETURNING clause of `body`, if it has one, decides the type."""
@@ -45,7 +54,7 @@ class JsonWalk(CallWalk):
 
     def key_value(self, body: Node, scope: Scope) -> float:
         check_fields("JsonKeyValue", body)
-        return self.expression(body["key"], scope).size + self.json_value(body["value"], scope).size
+        return quoted([self.expression(body["key"], scope), self.json_value(body["value"], scope)])
 
     def behaviour(self, body: Node | None, scope: Scope) -> None:
         """ON EMPTY and ON ERROR."""
@@ -68,8 +77,8 @@ class JsonWalk(CallWalk):
             if "JsonKeyValue" in node:
                 size += self.key_value(node["JsonKeyValue"], scope)
             else:
-                size += self.json_value(node["JsonValueExpr"], scope).size
-        return self.json_output(body, bounded(size * _GROWTH, Shape.PLAIN, "JSON constructor"))
+                size += quoted([self.json_value(node["JsonValueExpr"], scope)])
+        return self.json_output(body, bounded(size, Shape.DOCUMENT, "JSON constructor"))
 
     def aggregate(self, body: Node, scope: Scope) -> Value:
         """JSON_OBJECTAGG(...) and JSON_ARRAYAGG(...)."""
@@ -79,7 +88,7 @@ class JsonWalk(CallWalk):
         self.collecting += 1
         argument: Node = body["arg"]
         is_object = "key" in argument
-        size = self.key_value(argument, scope) if is_object else self.json_value(argument, scope).size
+        size = self.key_value(argument, scope) if is_object else quoted([self.json_value(argument, scope)])
         self.collecting -= 1
         self.sort(constructor.get("agg_order", ()), scope)
         self.optional(constructor.get("agg_filter"), scope)
@@ -88,7 +97,7 @@ class JsonWalk(CallWalk):
         else:
             scope.aggregated = True
         self.findings.functions.add("json_objectagg" if is_object else "json_arrayagg")
-        value = bounded((size + FIXED_SIZE) * _GROWTH * scope.rows, Shape.PLAIN, "JSON aggregate")
+        value = bounded((size + FIXED_SIZE) * scope.rows, Shape.DOCUMENT, "JSON aggregate")
         return self.json_output(constructor, value)
 
     def json_function(self, body: Node, scope: Scope) -> Value:
@@ -96,29 +105,37 @@ class JsonWalk(CallWalk):
         if body["op"] not in _FUNCTIONS or "column_name" in body:
             raise unknown(body["op"])
         self.findings.functions.add(_FUNCTIONS[body["op"]])
-        size = self.json_value(body["context_item"], scope).size + self.passing(body, scope)
-        path = self.expression(body["pathspec"], scope).size
+        size = self.context_item(body["context_item"], scope).size + self.passing(body, scope)
+        path = self.expression(literal_path(body["pathspec"]), scope).size
         self.behaviour(body.get("on_empty"), scope)
         self.behaviour(body.get("on_error"), scope)
         if body["op"] == "JSON_EXISTS_OP":
             return FIXED
-        return self.json_output(body, bounded(size * max(1.0, path / 4), Shape.PLAIN, _FUNCTIONS[body["op"]]))
+        shape = Shape.DOCUMENT if body["op"] == "JSON_QUERY_OP" else Shape.PLAIN
+        return self.json_output(body, bounded(size * max(1.0, path / 4), shape, _FUNCTIONS[body["op"]]))
 
     def is_json(self, body: Node, scope: Scope) -> Value:
         check_fields("JsonFormat", body["format"])
         self.expression(body["expr"], scope)
         return FIXED
 
-    def converted(self, body: Node, scope: Scope) -> Value:
-        """JSON(x), JSON_SCALAR(x) and JSON_SERIALIZE(x)."""
-        argument: Node = body["expr"]
-        value = self.json_value(argument, scope) if "raw_expr" in argument else self.expression(argument, scope)
-        return self.json_output(body, bounded(value.size * _GROWTH, Shape.PLAIN, "JSON conversion"))
+    def parsed(self, body: Node, scope: Scope) -> Value:
+        """JSON(x)"""
+        return self.json_output(body, bounded(self.context_item(body["expr"], scope).size, Shape.DOCUMENT, "JSON"))
+
+    def scalar(self, body: Node, scope: Scope) -> Value:
+        """JSON_SCALAR(x)"""
+        value = self.expression(body["expr"], scope)
+        return self.json_output(body, bounded(quoted([value]), Shape.DOCUMENT, "JSON_SCALAR"))
+
+    def serialized(self, body: Node, scope: Scope) -> Value:
+        """JSON_SERIALIZE(x)"""
+        return self.json_output(body, Value(self.json_value(body["expr"], scope).size, Shape.PLAIN))
 
     def table_result(self, body: Node, scope: Scope) -> QueryResult:
         """The columns of JSON_TABLE(...), whose arguments see `scope`."""
         check_fields("JsonTable", body)
-        size = self.json_value(body["context_item"], scope).size + self.passing(body, scope)
+        size = self.context_item(body["context_item"], scope).size + self.passing(body, scope)
         size *= max(1.0, self._path(body["pathspec"]) / 4)
         self.behaviour(body.get("on_error"), scope)
         self.findings.functions.add("json_table")
@@ -158,6 +175,7 @@ class JsonWalk(CallWalk):
         check_fields("JsonTablePathSpec", body)
         kind, constant = only_node(body["string"])
         check_fields(kind, constant)
+        check_path(constant["sval"]["sval"])
         return text_size(constant["sval"]["sval"])
 
 
@@ -169,9 +187,9 @@ JsonWalk.visits = CallWalk.visits | with_fields(
         "JsonIsPredicate": JsonWalk.is_json,
         "JsonObjectAgg": JsonWalk.aggregate,
         "JsonObjectConstructor": JsonWalk.constructor,
-        "JsonParseExpr": JsonWalk.converted,
-        "JsonScalarExpr": JsonWalk.converted,
-        "JsonSerializeExpr": JsonWalk.converted,
+        "JsonParseExpr": JsonWalk.parsed,
+        "JsonScalarExpr": JsonWalk.scalar,
+        "JsonSerializeExpr": JsonWalk.serialized,
         "JsonValueExpr": JsonWalk.json_value,
     }
 )

@@ -21,6 +21,12 @@ from zava.data.sql_policy.vocabulary import (
     VECTOR_OPERATORS,
 )
 
+_SHAPES = {
+    "json": Shape.DOCUMENT,
+    "jsonb": Shape.DOCUMENT,
+    "tsvector": Shape.TSVECTOR,
+    "tsquery": Shape.TSQUERY,
+}
 _EXTENSION_TYPES = frozenset({"vector", "halfvec"})
 
 
@@ -41,11 +47,9 @@ def check_type(node: Node, findings: Findings) -> tuple[str, Value]:
     length = _length(name, node.get("typmods", []))
     if "arrayBounds" in node or name.endswith("multirange"):
         return name, Value(length, Shape.ARRAY)
-    if name == "tsvector":
-        return name, Value(length, Shape.TSVECTOR)
     if name in FIXED_TYPES:
         return name, FIXED if length <= FIXED_SIZE else Value(length, Shape.FIXED)
-    return name, Value(length, Shape.PLAIN)
+    return name, Value(length, _SHAPES.get(name, Shape.PLAIN))
 
 
 def _length(name: str, modifiers: list[Node]) -> float:

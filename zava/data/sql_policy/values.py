@@ -11,9 +11,11 @@ class Shape(Enum):
     """Members are told apart where `(x).f` or `unnest(x)` depends on it; see `Row` for rows with known columns."""
 
     FIXED = "one value of a fixed small size: a number, date, interval, boolean or uuid"
-    PLAIN = "one value of any size that is no row: text, json, a range, a vector"
+    PLAIN = "one value of any size that is no row: text, a range, a vector"
+    DOCUMENT = "a json or jsonb value, whose texts are quoted already"
     ARRAY = "an array or multirange, whose elements are no rows"
     TSVECTOR = "a tsvector, which unnest() takes apart into three columns"
+    TSQUERY = "a tsquery, which && and <-> join to a larger one"
     OPAQUE = "may be a row, or hold rows, of unknown columns"
 
 
@@ -25,10 +27,18 @@ class Row(NamedTuple):
 
 
 class Value(NamedTuple):
-    """`size` estimates the bytes the value may have; it is an upper bound for all that a query can build up."""
+    """`size` estimates the bytes the value may have; it is an upper bound for all that a query can build up.
+
+    `element` does the same for the largest element of an array, where that is known.
+    """
 
     size: float
     shape: Shape | Row
+    element: float = 0.0
+
+    def parts(self) -> float:
+        """The size of an element of an array; of anything else, all of it may be one part."""
+        return self.element or self.size
 
 
 FIXED_SIZE: Final = 16.0
@@ -49,7 +59,9 @@ def one_of(values: list[Value]) -> Value:
     """Any of the values: what CASE, COALESCE, GREATEST and polymorphic functions return."""
     if not values:
         return FIXED
-    return Value(max(value.size for value in values), common_shape(values))
+    shape = common_shape(values)
+    element = max(value.parts() for value in values) if shape is Shape.ARRAY else 0.0
+    return Value(max(value.size for value in values), shape, element)
 
 
 def common_shape(values: list[Value]) -> Shape | Row:
@@ -61,7 +73,7 @@ def common_shape(values: list[Value]) -> Shape | Row:
     if Shape.OPAQUE in shapes:
         return Shape.OPAQUE
     # An untyped literal or NULL takes the type of what it stands beside.
-    for shape in (Shape.ARRAY, Shape.TSVECTOR):
+    for shape in (Shape.ARRAY, Shape.DOCUMENT, Shape.TSVECTOR, Shape.TSQUERY):
         if shape in shapes:
             return shape
     return Shape.PLAIN
@@ -70,4 +82,13 @@ def common_shape(values: list[Value]) -> Shape | Row:
 def array_of(values: list[Value], size: float) -> Value:
     """An array of `values`; of rows, no element's fields are known any more."""
     opaque = any(isinstance(value.shape, Row) or value.shape is Shape.OPAQUE for value in values)
-    return Value(size, Shape.OPAQUE if opaque else Shape.ARRAY)
+    element = max((value.size for value in values), default=FIXED_SIZE)
+    return Value(size, Shape.OPAQUE if opaque else Shape.ARRAY, element)
+
+
+def element_of(value: Value, *, is_slice: bool) -> Value:
+    """An element, or a slice, of an array; a key of a jsonb value."""
+    if is_slice or not isinstance(value.shape, Shape):
+        return one_of([value])
+    keeps = value.shape in (Shape.OPAQUE, Shape.DOCUMENT)
+    return Value(value.parts(), value.shape if keeps else Shape.PLAIN)

@@ -14,7 +14,7 @@ FIXED_TYPES: Final = frozenset(
     boolean smallint integer bigint decimal real""".split()
 )
 TYPES: Final = FIXED_TYPES | frozenset(
-    """text varchar bpchar bytea bit varbit json jsonb jsonpath tsvector tsquery vector halfvec
+    """text varchar bpchar bytea bit varbit json jsonb tsvector tsquery vector halfvec
     int4range int8range numrange daterange tsrange tstzrange
     int4multirange int8multirange nummultirange datemultirange tsmultirange tstzmultirange""".split()
 )
@@ -31,7 +31,9 @@ VECTOR_OPERATORS: Final = frozenset("<-> <#> <=> <+> <~> <%>".split())
 EXTENSION_SCHEMA: Final = "public"
 
 # Operators whose result is as large as what they are given; the others give booleans and small numbers.
-GROWING_OPERATORS: Final = frozenset("|| + - * / % ^ -> ->> #> #>> #- & | # << >> ~".split())
+GROWING_OPERATORS: Final = frozenset("|| + - * / % ^ @ !! -> ->> #> #>> #- & | # << >> ~".split())
+# What joins two tsqueries.
+QUERY_OPERATORS: Final = frozenset("|| && <->".split())
 
 COLLATIONS: Final = frozenset(
     """C POSIX default ucs_basic unicode und-x-icu en-x-icu en-US-x-icu C.UTF-8 C.utf8 pg_c_utf8 pg_unicode_fast
