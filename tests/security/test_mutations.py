@@ -31,7 +31,7 @@ from tests.security.ways import (
     PolicyOff,
 )
 from zava import errors
-from zava.data import tenant_transaction
+from zava.data import database_errors, tenant_transaction
 from zava.data.sql_policy import functions
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
@@ -172,7 +172,7 @@ async def test_a_function_let_in_is_seen(
 
 
 async def test_an_error_that_quotes_a_row_is_seen(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
-    def telling(problem: asyncpg.PostgresError, _timeout_seconds: float) -> errors.DatabaseError:
+    def telling(problem: asyncpg.PostgresError, _statement_seconds: float | None) -> errors.DatabaseError:
         return errors.QueryError(str(problem))
 
     way = AllWalls(planted.transactions, BELLEVUE_SCOPE)
@@ -180,7 +180,7 @@ async def test_an_error_that_quotes_a_row_is_seen(planted: Planted, monkeypatch:
     for _ in range(2):
         outcome = await way.run("SELECT sum(email::int) FROM customers")
         told.append(bool(planted.evidence.owners(outcome.error.split("} {")[0])))
-        monkeypatch.setattr(tenant_transaction, "_translated", telling)
+        monkeypatch.setattr(database_errors, "error_of", telling)
     assert told == [False, True]
 
 

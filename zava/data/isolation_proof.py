@@ -12,17 +12,18 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from zava.data.database_errors import translated
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
-from zava.errors import DatabaseUnavailableError, IsolationError, error_of_sqlstate
+from zava.errors import DatabaseError, DatabaseUnavailableError, IsolationError
 
 _log = logging.getLogger(__name__)
 
 _PROVED_SECONDS = 300.0
 _FAILED_SECONDS = 5.0
+_CANNOT_BE_MADE = "checks_can_be_made"
 
 # One column a check; true means it holds. Written against the catalogue, so that a table added later is checked too.
 _CHECKS = """
@@ -121,15 +122,15 @@ class IsolationProof:
 
     async def _check(self) -> tuple[str, ...]:
         try:
-            async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
-                row = await connection.fetchrow(_CHECKS)
-                failed = [name for name, holds in row.items() if holds is not True] if row else ["checks_can_be_made"]
-                failed += await self._failed_contexts(connection)
-        except asyncpg.PostgresError as problem:
-            error = error_of_sqlstate(getattr(problem, "sqlstate", None) or "", "")
-            if isinstance(error, DatabaseUnavailableError):
-                raise error from problem
-            failed = ["checks_can_be_made"]  # the guard's function is missing, or may not be called
+            with translated():
+                async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
+                    row = await connection.fetchrow(_CHECKS)
+                    failed = [name for name, holds in row.items() if holds is not True] if row else [_CANNOT_BE_MADE]
+                    failed += await self._failed_contexts(connection)
+        except DatabaseUnavailableError:
+            raise
+        except DatabaseError:
+            failed = [_CANNOT_BE_MADE]  # the guard's function is missing, or may not be called
         self._failed = tuple(failed)
         self._fresh_until = self._clock() + (_FAILED_SECONDS if failed else _PROVED_SECONDS)
         if failed:

@@ -12,20 +12,13 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from zava.data.database_errors import translated
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, TenantScope
-from zava.errors import (
-    DatabaseError,
-    DatabaseUnavailableError,
-    IsolationError,
-    MCPError,
-    QueryTimeoutError,
-    error_of_sqlstate,
-)
+from zava.errors import IsolationError, QueryTimeoutError
 
 # search_path: public holds the vector operators; nobody but its owner may create anything in either schema.
 _OPEN = """
@@ -61,24 +54,18 @@ class TenantTransactions:
             DatabaseUnavailableError: no connection, or it broke.
             DatabaseError: whatever else PostgreSQL said, by its SQLSTATE.
         """
-        try:
-            async with asyncio.timeout_at(_on_loop_clock(deadline)):
-                await self._proof.ensure()
-                async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
-                    await self._begin(connection, scope, max(0.05, min(timeout_seconds, deadline - time.monotonic())))
-                    yield connection
-        except MCPError:
-            raise
-        except TimeoutError as problem:
-            raise QueryTimeoutError(
-                "The call ran into its deadline.", "Ask for less: a shorter period, fewer joins, or an aggregate."
-            ) from problem
-        except asyncpg.PostgresError as problem:
-            raise _translated(problem, timeout_seconds) from problem
-        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
-            raise DatabaseUnavailableError(
-                "The connection to the database broke.", "Try the same call again in a few seconds."
-            ) from problem
+        with translated(timeout_seconds):
+            try:
+                async with asyncio.timeout_at(_on_loop_clock(deadline)):
+                    await self._proof.ensure()
+                    async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
+                        statement_seconds = max(0.05, min(timeout_seconds, deadline - time.monotonic()))
+                        await self._begin(connection, scope, statement_seconds)
+                        yield connection
+            except TimeoutError as problem:
+                raise QueryTimeoutError(
+                    "The call ran into its deadline.", "Ask for less: a shorter period, fewer joins, or an aggregate."
+                ) from problem
 
     async def _begin(self, connection: PoolConnectionProxy, scope: TenantScope, statement_seconds: float) -> None:
         limit = f"{int(statement_seconds * 1000)}ms"
@@ -88,17 +75,6 @@ class TenantTransactions:
                 "The database did not confirm which stores this call may see, so nothing was read.",
                 "Report this to the operator; trying again rarely helps.",
             )
-
-
-def _translated(problem: asyncpg.PostgresError, timeout_seconds: float) -> DatabaseError:
-    # What has no position in the query came up while rows were read, and may quote one: to_tsquery() calls it a syntax
-    # error when a text does not read as a search.
-    told = problem.as_dict()
-    said = told["message"] if "position" in told else "A text does not have the form that a function expects"
-    error = error_of_sqlstate(told.get("sqlstate", ""), said)
-    if isinstance(error, QueryTimeoutError):
-        return QueryTimeoutError(f"The query ran into its limit of {timeout_seconds:g} seconds.", error.hint)
-    return error
 
 
 def _on_loop_clock(deadline: float) -> float:
