@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from tqdm import tqdm
 
 from zava import bootstrap
 from zava.data.administration import AdministratorConnection, prepare_roles
+from zava.data.command import as_role
 from zava.data.migrate import migrate
 from zava.data.signing_keys import SigningKeys
 from zava.data.tenant_context import SigningKey
@@ -160,20 +160,10 @@ def _embedder() -> str:
 
 async def _forget_leases(administrator: AdministratorConnection) -> None:
     """This process started the database just now: a refresh that still holds a lease was killed with the last one."""
-    connection = await administrator.open()
-    try:
-        async with connection.transaction():
-            await connection.execute("SET LOCAL ROLE zava_owner")
-            await connection.execute("DELETE FROM zava.embedding_lease")
-    finally:
-        await connection.close()
+    async with as_role(administrator, "zava_owner") as connection:
+        await connection.execute("DELETE FROM zava.embedding_lease")
 
 
 async def _has_sample(administrator: AdministratorConnection) -> bool:
-    connection: asyncpg.Connection = await administrator.open()
-    try:
-        async with connection.transaction():
-            await connection.execute("SET LOCAL ROLE zava_owner")
-            return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM retail.products)"))
-    finally:
-        await connection.close()
+    async with as_role(administrator, "zava_owner") as connection:
+        return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM retail.products)"))
