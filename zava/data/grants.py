@@ -9,6 +9,7 @@ from uuid import UUID
 
 from zava.data.pools import CONNECTION_ERRORS, Pools
 from zava.errors import DatabaseUnavailableError
+from zava.platform.bounded_cache import BoundedCache
 
 FRESH_SECONDS = 30.0
 """After this long a change by `python -m zava.data.grant` is seen by every worker."""
@@ -30,7 +31,7 @@ class StoredGrants:
     def __init__(self, pools: Pools, clock: Callable[[], float] = time.monotonic) -> None:
         self._pools = pools
         self._clock = clock
-        self._remembered: dict[tuple[str, str], tuple[Grant, float]] = {}
+        self._remembered: BoundedCache[tuple[str, str], tuple[Grant, float]] = BoundedCache(MOST_REMEMBERED)
 
     async def stores_of(self, issuer: str, subject: str) -> frozenset[UUID]:
         """Raises DatabaseUnavailableError."""
@@ -54,8 +55,5 @@ class StoredGrants:
         except CONNECTION_ERRORS as problem:
             raise DatabaseUnavailableError("What is granted to you cannot be read.") from problem
         grant = Grant(frozenset(row["stores"]), frozenset(row["regions"])) if row else _NOTHING
-        self._remembered.pop(key, None)
-        if len(self._remembered) >= MOST_REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]  # the one read longest ago
-        self._remembered[key] = (grant, asked_at)
+        self._remembered.put(key, (grant, asked_at))
         return grant

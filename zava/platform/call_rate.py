@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
+
+from zava.platform.bounded_cache import BoundedCache
 
 MOST_KEYS = 10_000
 
@@ -22,15 +23,13 @@ class CallRate:
         self._seconds_per_call = seconds_per_call
         self._burst = burst
         self._clock = clock
-        self._free_at: dict[str, float] = {}
+        self._free_at: BoundedCache[str, float] = BoundedCache(MOST_KEYS)
 
     def take(self, key: str) -> float:
         """Count one call: 0.0 when it may go on, else the seconds until one may, and then nothing was counted."""
         now = self._clock()
-        free_at = max(self._free_at.pop(key, -math.inf), now) + self._seconds_per_call
+        free_at = max(self._free_at.get(key) or now, now) + self._seconds_per_call
         latest = now + self._burst * self._seconds_per_call
         passes = free_at <= latest + 1e-9
-        if len(self._free_at) >= MOST_KEYS:
-            del self._free_at[next(iter(self._free_at))]
-        self._free_at[key] = free_at if passes else free_at - self._seconds_per_call
+        self._free_at.put(key, free_at if passes else free_at - self._seconds_per_call)
         return 0.0 if passes else free_at - latest

@@ -18,6 +18,7 @@ from uuid import UUID
 import jwt
 
 from zava.errors import AuthenticationError
+from zava.platform.bounded_cache import BoundedCache
 from zava.platform.identity import Principal
 from zava.platform.jwks import JwksCache
 from zava.platform.settings import Settings
@@ -77,7 +78,7 @@ class JwtVerifier:
         self._issuer = issuer
         self._keys = keys
         self._clock = clock
-        self._verified: dict[bytes, tuple[Principal, float]] = {}
+        self._verified: BoundedCache[bytes, tuple[Principal, float]] = BoundedCache(CACHED_TOKENS)
 
     async def verify(self, token: str) -> Principal:
         """See `TokenVerifier.verify`."""
@@ -90,10 +91,7 @@ class JwtVerifier:
         if known is not None and self._clock() < known[1]:
             return known[0]
         principal = await self._verify(token)
-        self._verified.pop(digest, None)
-        if len(self._verified) >= CACHED_TOKENS:
-            del self._verified[next(iter(self._verified))]  # the one verified longest ago
-        self._verified[digest] = (principal, min(principal.expires_at, self._clock() + CACHED_SECONDS))
+        self._verified.put(digest, (principal, min(principal.expires_at, self._clock() + CACHED_SECONDS)))
         return principal
 
     async def _verify(self, token: str) -> Principal:
