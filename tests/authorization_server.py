@@ -10,13 +10,12 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from tests.azure_standins.http_server import HttpServer, Reply, Request
 from tests.loopback_issuer import LoopbackIssuer
 
 
@@ -33,31 +32,31 @@ class AuthorizationServer:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self._keys = LoopbackIssuer()
         self._codes: dict[str, dict[str, str]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = HttpServer(self._handle)
 
     @contextmanager
     def running(self) -> Generator[AuthorizationServer]:
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        with self._keys:
-            thread.start()
-            try:
-                yield self
-            finally:
-                self._server.shutdown()
-                thread.join()
-                self._server.server_close()
+        with self._keys, self._server:
+            yield self
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._server.port}"
 
     @property
     def environment(self) -> dict[str, str]:
         """The settings of a server that trusts this issuer."""
         return {"AUTH_ISSUER": self.url, "AUTH_JWKS_URL": self._keys.jwks_url}
 
-    def _answer(self, path: str, given: dict[str, str]) -> tuple[int, dict[str, str], dict[str, Any]]:
-        self.asked.append((path, given))
+    async def _handle(self, request: Request) -> Reply:
+        parts = urlsplit(request.path)
+        text = request.body.decode()
+        is_json = request.headers.get("content-type") == "application/json"
+        given = {"json": text} if is_json else dict(parse_qsl(text or parts.query))
+        self.asked.append((parts.path, given))
+        return self._answer(parts.path, given)
+
+    def _answer(self, path: str, given: dict[str, str]) -> Reply:
         if path == "/.well-known/oauth-authorization-server":
             document = {
                 "issuer": self.url,
@@ -69,19 +68,19 @@ class AuthorizationServer:
                 "code_challenge_methods_supported": ["S256"],
                 "token_endpoint_auth_methods_supported": ["none"],
             }
-            return 200, {}, document
+            return _reply(200, document)
         if path == "/register":
-            return 201, {}, json.loads(given["json"]) | {"client_id": secrets.token_urlsafe(8)}
+            return _reply(201, json.loads(given["json"]) | {"client_id": secrets.token_urlsafe(8)})
         if path == "/authorize":
             code = secrets.token_urlsafe(16)
             self._codes[code] = given
             back = urlencode({"code": code, "state": given["state"], "iss": self.url})
-            return 302, {"Location": f"{given['redirect_uri']}?{back}"}, {}
+            return _reply(302, {}, Location=f"{given['redirect_uri']}?{back}")
         if path == "/token":
             return self._token(given)
-        return 404, {}, {}
+        return _reply(404, {})
 
-    def _token(self, given: dict[str, str]) -> tuple[int, dict[str, str], dict[str, Any]]:
+    def _token(self, given: dict[str, str]) -> Reply:
         asked = self._codes.pop(given.get("code", ""), None)
         digest = hashlib.sha256(given.get("code_verifier", "").encode()).digest()
         proof = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -90,37 +89,11 @@ class AuthorizationServer:
             or (asked["code_challenge"], asked["code_challenge_method"]) != (proof, "S256")
             or any(asked.get(name) != given.get(name) for name in ("client_id", "redirect_uri", "resource"))
         ):
-            return 400, {}, {"error": "invalid_grant"}
+            return _reply(400, {"error": "invalid_grant"})
         scope = asked.get("scope", "") if self.granted is None else self.granted
         token = self._keys.mint(iss=self.url, scope=scope, **self.claims)
-        return 200, {}, {"access_token": token, "token_type": "Bearer", "expires_in": 3_600, "scope": scope}
+        return _reply(200, {"access_token": token, "token_type": "Bearer", "expires_in": 3_600, "scope": scope})
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                self._send(*server._answer(parts.path, dict(parse_qsl(parts.query))))
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                is_json = self.headers["Content-Type"] == "application/json"
-                self._send(*server._answer(self.path, {"json": body} if is_json else dict(parse_qsl(body))))
-
-            def _send(self, status: int, headers: dict[str, str], document: dict[str, Any]) -> None:
-                body = json.dumps(document).encode()
-                self.send_response(status)
-                for name, value in {
-                    "Content-Type": "application/json",
-                    "Content-Length": str(len(body)),
-                    **headers,
-                }.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
-
-        return Handler
+def _reply(status: int, document: dict[str, Any], **headers: str) -> Reply:
+    return Reply(status, json.dumps(document).encode(), headers)

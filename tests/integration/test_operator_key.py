@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from azure.keyvault.secrets import SecretClient
 
+from tests.azure_standins import key_vault
+from tests.azure_standins.key_vault import URL, KeyVaultStandIn
 from tests.sample_directory import SampleDirectory, ids
-from tests.vault_stand_in import URL, VaultStandIn
 from zava.errors import AuthenticationError, MCPError, ServiceUnavailableError
 from zava.platform import mint
 from zava.platform.credential import azure_credential
@@ -37,8 +38,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[VaultStandIn]:
-    with VaultStandIn(monkeypatch, tmp_path).running() as running:
+def vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KeyVaultStandIn]:
+    with key_vault.running(tmp_path, monkeypatch) as running:
         yield running
 
 
@@ -92,7 +93,7 @@ async def test_with_neither_a_setting_nor_a_vault_every_call_is_answered_503(
     assert await outcome(door_of(), token(pair, capsys, "--role", "super_admin")) is ServiceUnavailableError
 
 
-def from_vault(vault: VaultStandIn) -> KeyVaultSecrets:
+def from_vault(vault: KeyVaultStandIn) -> KeyVaultSecrets:
     def client() -> SecretClient:
         return key_vault_client(URL, azure_credential("", on_azure=True), connection_verify=str(vault.ca_file))
 
@@ -100,7 +101,7 @@ def from_vault(vault: VaultStandIn) -> KeyVaultSecrets:
 
 
 async def test_the_key_is_read_from_the_vault_once_by_the_real_client(
-    vault: VaultStandIn, pair: Path, capsys: pytest.CaptureFixture[str]
+    vault: KeyVaultStandIn, pair: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vault.secrets[PUBLIC_KEY_SECRET] = (pair / "public_key.pem").read_text()
     authentication = door(JwksCache(operator_keys(from_vault(vault))))
@@ -109,11 +110,11 @@ async def test_the_key_is_read_from_the_vault_once_by_the_real_client(
     # Before the first token of a process the client lets the vault say where to get one: 401.
     assert [status for _, status in vault.asked if status != 401] == [200]
     assert {path.rstrip("/") for path, _ in vault.asked} == {f"/secrets/{PUBLIC_KEY_SECRET}"}
-    assert vault.tokens == 1
+    assert [asked["resource"] for asked in vault.identity.requests] == ["https://vault.azure.net"]
 
 
 async def test_a_vault_that_fails_is_left_alone_while_the_old_key_serves_on(
-    vault: VaultStandIn, pair: Path, capsys: pytest.CaptureFixture[str]
+    vault: KeyVaultStandIn, pair: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
     vault.secrets[PUBLIC_KEY_SECRET] = (pair / "public_key.pem").read_text()
@@ -132,7 +133,7 @@ async def test_a_vault_that_fails_is_left_alone_while_the_old_key_serves_on(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_vault_that_says_come_back_in_a_minute_is_not_waited_for(status: int, vault: VaultStandIn) -> None:
+async def test_a_vault_that_says_come_back_in_a_minute_is_not_waited_for(status: int, vault: KeyVaultStandIn) -> None:
     vault.status = status
     started = time.monotonic()
     with pytest.raises(ServiceUnavailableError, match="did not give the secret auth-public-key"):
@@ -141,15 +142,15 @@ async def test_a_vault_that_says_come_back_in_a_minute_is_not_waited_for(status:
     assert [answered for _, answered in vault.asked] == [status] * 3
 
 
-async def test_a_vault_that_hangs_costs_no_more_than_the_deadline(vault: VaultStandIn) -> None:
-    vault.may_answer.clear()
+async def test_a_vault_that_hangs_costs_no_more_than_the_deadline(vault: KeyVaultStandIn) -> None:
+    vault.hangs = True
     started = time.monotonic()
     with pytest.raises(ServiceUnavailableError):
         await from_vault(vault).get(PUBLIC_KEY_SECRET)
     assert time.monotonic() - started < DEADLINE_SECONDS + 1
 
 
-async def test_a_secret_that_is_not_there_is_named_and_asked_for_once(vault: VaultStandIn) -> None:
+async def test_a_secret_that_is_not_there_is_named_and_asked_for_once(vault: KeyVaultStandIn) -> None:
     with pytest.raises(ServiceUnavailableError, match="refused the secret auth-public-key with status 404"):
         await from_vault(vault).get(PUBLIC_KEY_SECRET)
     assert [status for _, status in vault.asked if status != 401] == [404]
