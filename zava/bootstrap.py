@@ -23,6 +23,7 @@ from zava.platform.credential import SharedCredential, azure_credential
 from zava.platform.embedders.choice import Embedders
 from zava.platform.jwks import JwksCache
 from zava.platform.operator_key import operator_keys, secret_source_of
+from zava.platform.query_monitor import QueryMonitor
 from zava.platform.settings import Settings
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
 from zava.protocol.authentication import Authentication, ProtectedResource
@@ -56,6 +57,7 @@ class Application:
     health: Health
     embedding_refresh: EmbeddingRefresh
     pools: Pools
+    monitor: QueryMonitor
 
 
 def build(settings: Settings) -> Application:
@@ -65,7 +67,8 @@ def build(settings: Settings) -> Application:
     transactions = TenantTransactions(pools, ContextSigner(signing_key), proof)
     limits = QueryLimits(settings.query_max_rows, settings.query_max_bytes, settings.query_timeout_seconds)
     calls_in_flight = CallsInFlight(settings.calls_in_flight_per_principal)
-    sales_queries = SalesQueries(QueryRunner(transactions, limits), calls_in_flight)
+    monitor = QueryMonitor(settings.slow_query_seconds)
+    sales_queries = SalesQueries(QueryRunner(transactions, limits), calls_in_flight, monitor)
 
     credential = SharedCredential(lambda: azure_credential(settings.azure_client_id, on_azure=settings.on_azure))
     embedders = Embedders(settings, credential)
@@ -76,8 +79,9 @@ def build(settings: Settings) -> Application:
         QueryEmbeddings(embedders),
         ProductVocabulary(lambda: read_product_words(pools)),
         calls_in_flight,
+        monitor,
     )
-    server = build_server(sales_queries, TableSchemas(SchemaCatalogue(transactions)), product_searches)
+    server = build_server(sales_queries, TableSchemas(SchemaCatalogue(transactions), monitor), product_searches)
 
     issuer = TrustedIssuer.of(settings)
     authentication = Authentication(
@@ -104,4 +108,5 @@ def build(settings: Settings) -> Application:
         health=Health(proof, authentication),
         embedding_refresh=EmbeddingRefresh(EmbeddingStore(pools), EmbeddingLeases(pools), models, embedders),
         pools=pools,
+        monitor=monitor,
     )

@@ -12,6 +12,7 @@ from zava.data.embedding_store import EmbeddingStore
 from zava.data.pools import Pools
 from zava.data.product_search import ProductSearch
 from zava.data.product_words import read_product_words
+from zava.platform.query_monitor import QueryMonitor
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.embedding_refresh import EmbeddingRefresh
 from zava.services.product_search import ProductSearches
@@ -37,6 +38,7 @@ class SearchParts:
             QueryEmbeddings(self._embedders, seconds),
             ProductVocabulary(lambda: read_product_words(self._pools)),
             CallsInFlight(calls_in_flight),
+            QueryMonitor(),
         )
 
     async def __aenter__(self) -> Self:

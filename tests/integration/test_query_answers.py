@@ -8,11 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import Database
+from zava import bootstrap
 from zava.bootstrap import Application
 from zava.data.query_runner import QueryLimits, QueryResult, QueryRunner
+from zava.data.sql_policy import analyse
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import DatabaseError, MCPError, QueryError, QueryRefusedError, QueryTimeoutError
+from zava.local.environment import settings_of
 
 Run = Callable[..., object]
 
@@ -192,3 +195,16 @@ async def test_a_call_past_its_deadline_ends_although_its_statement_may_go_on(
     with pytest.raises(QueryTimeoutError):
         await runner.run("SELECT pg_sleep(9)", scope(), deadline=time.monotonic() + 0.3)
     assert time.monotonic() - started < 3
+
+
+async def test_a_slow_query_is_logged_without_its_literals_and_counted(
+    database: Database, scope: Callable[..., TenantScope], caplog: pytest.LogCaptureFixture
+) -> None:
+    application = bootstrap.build(settings_of(database.environment | {"SLOW_QUERY_SECONDS": "0.0001"}))
+    statement = "SELECT count(*) FROM orders WHERE status <> 'planted-literal-31337'"
+    await application.sales_queries.run(statement, scope("seattle"), deadline=time.monotonic() + 20)
+    (logged,) = [record.getMessage() for record in caplog.records if "slow query" in record.getMessage()]
+    assert f"execute_sales_query, fingerprint {analyse(statement).fingerprint}, " in logged
+    assert "31337" not in caplog.text
+    (figures,) = application.monitor.snapshot()
+    assert (figures.operation, figures.count, figures.failed, figures.slow) == ("execute_sales_query", 1, 0, 1)

@@ -24,6 +24,7 @@ from zava.data.sql_policy import analyse, decide
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.local.stores import STORES, SampleStore
+from zava.platform.query_monitor import QueryMonitor
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.sales_query import SalesQueries
 
@@ -64,7 +65,7 @@ async def test_a_tenant_gets_exactly_what_a_filter_written_by_hand_gives(
 ) -> None:
     scope = TenantScope(frozenset({store.store_id}), "cd" * 32)
     deadline = time.monotonic() + 60
-    tenants = SalesQueries(QueryRunner(planted.transactions, _LIMITS), CallsInFlight(3))
+    tenants = SalesQueries(QueryRunner(planted.transactions, _LIMITS), CallsInFlight(3), QueryMonitor())
     oracle = QueryRunner(_OracleTransactions(planted), _LIMITS)
     seen = await tenants.run(as_tenant(statement), scope, deadline=deadline)
     assert _rows(seen) == _rows(await oracle.run(by_hand(statement, store.store_id), scope, deadline=deadline))

@@ -15,6 +15,7 @@ from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import MCPError, QueryTimeoutError
 from zava.local.stores import STORES, SampleStore
+from zava.platform.query_monitor import QueryMonitor
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.sales_query import SalesQueries
 
@@ -47,7 +48,9 @@ async def _nothing(_number: int) -> None:
 
 class Traffic:
     def __init__(self, transactions: TenantTransactions, evidence: Evidence) -> None:
-        self._queries = SalesQueries(QueryRunner(transactions, _LIMITS), CallsInFlight(_CALLERS // len(STORES)))
+        self._queries = SalesQueries(
+            QueryRunner(transactions, _LIMITS), CallsInFlight(_CALLERS // len(STORES)), QueryMonitor()
+        )
         self._evidence = evidence
         self.tally = Tally()
 

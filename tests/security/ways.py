@@ -20,6 +20,7 @@ from zava.data.query_runner import QueryLimits, QueryResult, QueryRunner
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import MCPError
+from zava.platform.query_monitor import QueryMonitor
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.sales_query import SalesQueries
 
@@ -109,7 +110,7 @@ class AllWalls:
     """As the tool does it."""
 
     def __init__(self, transactions: TenantTransactions, scope: TenantScope, limits: QueryLimits = LIMITS) -> None:
-        self._queries = SalesQueries(QueryRunner(transactions, limits), CallsInFlight(3))
+        self._queries = SalesQueries(QueryRunner(transactions, limits), CallsInFlight(3), QueryMonitor())
         self._scope = scope
 
     async def run(self, sql: str) -> Outcome:

@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     query_max_rows: int = Field(1_000, ge=1, le=10_000, description="Most rows of one answer.")
     query_max_bytes: int = Field(65_536, ge=1_024, le=1_048_576, description="Most bytes of one answer's rows as JSON.")
     query_timeout_seconds: float = Field(10, gt=0, le=30, description="Longest a model's statement may run.")
+    slow_query_seconds: float = Field(
+        1, gt=0, le=60, description="A query that takes longer is logged, by fingerprint."
+    )
     request_timeout_seconds: float = Field(
         25, gt=0, le=200, description="Deadline of one call, all its steps together."
     )

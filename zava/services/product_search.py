@@ -16,6 +16,7 @@ from zava.data.tenant_context import TenantScope
 from zava.errors import ValidationError
 from zava.platform.breaker import CircuitOpenError
 from zava.platform.embedders.embedder import EmbedderError, Vector
+from zava.platform.query_monitor import QueryMonitor
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.query_embedding import QueryEmbeddings
 from zava.services.rank_fusion import fused
@@ -51,6 +52,25 @@ class SearchResult:
     notice: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What the database is asked: everything that had to be found out before a connection is taken."""
+
+    text: str
+    suspects: Mapping[str, Sequence[str]]
+    model: str | None
+    vector: Vector | None
+    threshold: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    products: list[ProductDetails]
+    mode: Mode
+    notices: list[str]
+
+
 class ProductSearches:
     """A product that holds every word of the query, and one whose text means something near it, rank by both facts.
 
@@ -66,12 +86,14 @@ class ProductSearches:
         embeddings: QueryEmbeddings,
         vocabulary: ProductVocabulary,
         calls_in_flight: CallsInFlight,
+        monitor: QueryMonitor,
     ) -> None:
         self._search = search
         self._models = models
         self._embeddings = embeddings
         self._vocabulary = vocabulary
         self._calls_in_flight = calls_in_flight
+        self._monitor = monitor
 
     async def find(
         self,
@@ -105,25 +127,33 @@ class ProductSearches:
         with self._calls_in_flight.one_more(scope.subject):
             model, vector = await self._vector(text, deadline, notices)
             suspects = await self._suspects(text)
-            async with self._search.open(scope, deadline=deadline) as session:
-                words = await self._words(text, suspects, session, notices)
-                by_words = await session.with_every_word(words, _BY_WORDS)
-                if model is not None and vector is not None:
-                    most = min(_BY_MEANING_MOST, max(_BY_MEANING_LEAST, 2 * rows))
-                    found = fused(by_words, await session.by_meaning(model, vector, threshold, most))[:rows]
-                    mode: Mode = "hybrid" if any(letter.isalnum() for letter in text) else "vector"
-                    if not self._embeddings.knows_meaning(model):
-                        mode = "lexical"
-                        notices.append(_NO_MODEL)
-                else:
-                    found = by_words[:rows]
-                    if len(found) < rows:
-                        found = list(dict.fromkeys([*found, *await session.with_some_words(words, rows)]))[:rows]
-                    mode = "lexical"
-                products = await session.describe(found, model, vector)
-        if not products:
+            with self._monitor.watch("semantic_search_products"):
+                found = await self._look_up(_Query(text, suspects, model, vector, threshold, rows), scope, deadline)
+        notices += found.notices
+        if not found.products:
             notices.append("Nothing fits: use other words, or a lower similarity_threshold.")
-        return SearchResult(tuple(products), mode, _joined(notices))
+        return SearchResult(tuple(found.products), found.mode, _joined(notices))
+
+    async def _look_up(self, query: _Query, scope: TenantScope, deadline: float) -> _Found:
+        notices: list[str] = []
+        async with self._search.open(scope, deadline=deadline) as session:
+            words = await self._words(query.text, query.suspects, session, notices)
+            by_words = await session.with_every_word(words, _BY_WORDS)
+            if query.model is not None and query.vector is not None:
+                most = min(_BY_MEANING_MOST, max(_BY_MEANING_LEAST, 2 * query.rows))
+                by_meaning = await session.by_meaning(query.model, query.vector, query.threshold, most)
+                found = fused(by_words, by_meaning)[: query.rows]
+                mode: Mode = "hybrid" if any(letter.isalnum() for letter in query.text) else "vector"
+                if not self._embeddings.knows_meaning(query.model):
+                    mode = "lexical"
+                    notices.append(_NO_MODEL)
+            else:
+                found = by_words[: query.rows]
+                if len(found) < query.rows:
+                    some = await session.with_some_words(words, query.rows)
+                    found = list(dict.fromkeys([*found, *some]))[: query.rows]
+                mode = "lexical"
+            return _Found(await session.describe(found, query.model, query.vector), mode, notices)
 
     async def _vector(self, text: str, deadline: float, notices: list[str]) -> tuple[str, Vector] | tuple[None, None]:
         """The active model and the query's vector, before a connection is taken; neither when it cannot be had."""

@@ -8,6 +8,7 @@ from zava.data.query_runner import QueryResult, QueryRunner
 from zava.data.sql_policy import Refused, analyse, decide
 from zava.data.tenant_context import TenantScope
 from zava.errors import QueryRefusedError
+from zava.platform.query_monitor import QueryMonitor
 from zava.services.call_record import CallRecord
 from zava.services.calls_in_flight import CallsInFlight
 
@@ -17,9 +18,10 @@ _COLLECTING_SECONDS = 3.0
 
 
 class SalesQueries:
-    def __init__(self, runner: QueryRunner, calls_in_flight: CallsInFlight) -> None:
+    def __init__(self, runner: QueryRunner, calls_in_flight: CallsInFlight, monitor: QueryMonitor) -> None:
         self._runner = runner
         self._calls_in_flight = calls_in_flight
+        self._monitor = monitor
 
     async def run(
         self, sql: str, scope: TenantScope, *, deadline: float, record: CallRecord | None = None
@@ -39,4 +41,5 @@ class SalesQueries:
             raise QueryRefusedError(f"Refused ({decision.rule}): {decision.piece}", decision.hint)
         with self._calls_in_flight.one_more(scope.subject):
             seconds = _COLLECTING_SECONDS if decision.collects else math.inf
-            return await self._runner.run(decision.statement, scope, deadline=deadline, at_most_seconds=seconds)
+            with self._monitor.watch("execute_sales_query", decision.fingerprint):
+                return await self._runner.run(decision.statement, scope, deadline=deadline, at_most_seconds=seconds)

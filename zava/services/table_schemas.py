@@ -8,6 +8,7 @@ from zava.data.retail_schema import RETAIL_TABLES
 from zava.data.schema_catalogue import SchemaCatalogue, Table
 from zava.data.tenant_context import TenantScope
 from zava.errors import ValidationError
+from zava.platform.query_monitor import QueryMonitor
 
 QUERY_HINTS: dict[str, tuple[str, ...]] = {
     "stores": ("Join any transactional table USING (store_id) to name the store.",),
@@ -30,8 +31,9 @@ QUERY_HINTS: dict[str, tuple[str, ...]] = {
 
 
 class TableSchemas:
-    def __init__(self, catalogue: SchemaCatalogue) -> None:
+    def __init__(self, catalogue: SchemaCatalogue, monitor: QueryMonitor) -> None:
         self._catalogue = catalogue
+        self._monitor = monitor
 
     async def describe(self, table_names: Sequence[str], scope: TenantScope, *, deadline: float) -> list[Table]:
         """The named tables, or all when none is named; names may carry the prefix `retail.`.
@@ -45,4 +47,5 @@ class TableSchemas:
             raise ValidationError(
                 f"There is no table {', '.join(unknown)[:200]}.", f"The tables are: {', '.join(RETAIL_TABLES)}."
             )
-        return await self._catalogue.tables(names or list(RETAIL_TABLES), scope, deadline=deadline)
+        with self._monitor.watch("get_multiple_table_schemas"):
+            return await self._catalogue.tables(names or list(RETAIL_TABLES), scope, deadline=deadline)
