@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from zava.data.tls import tls
+
 
 @dataclass(frozen=True, slots=True)
 class AdministratorConnection:
@@ -42,7 +44,7 @@ class AdministratorConnection:
             database=self.database,
             user=self.user,
             password=self.password,
-            ssl=False if self.sslmode == "disable" else self.sslmode,
+            ssl=tls(self.sslmode),
         )
 
 
@@ -78,11 +80,14 @@ _APP_SETTINGS = {
 async def prepare_roles(
     administrator: AdministratorConnection,
     *,
-    reader_password: str,
-    app_password: str,
+    reader_password: str | None = None,
+    app_password: str | None = None,
     limits: LoginLimits = LoginLimits(),
 ) -> None:
-    """Create or mend the four roles, the three schemas and the privileges on the database. Safe to run again."""
+    """Create or mend the four roles, the three schemas and the privileges on the database. Safe to run again.
+
+    Without a password a login is left as it is: on Azure its identity's token takes the password's place.
+    """
     connection = await administrator.open()
     try:
         async with connection.transaction():
@@ -99,7 +104,8 @@ async def prepare_roles(
                 await connection.execute(
                     f"ALTER ROLE {role} LOGIN NOCREATEDB NOCREATEROLE NOINHERIT CONNECTION LIMIT {most}"
                 )
-                await _execute_formatted(connection, "ALTER ROLE %I PASSWORD %L", role, password)
+                if password is not None:
+                    await _execute_formatted(connection, "ALTER ROLE %I PASSWORD %L", role, password)
             await _set_defaults(connection, administrator.database, "zava_reader", _READER_SETTINGS)
             await _set_defaults(connection, administrator.database, "zava_app", _APP_SETTINGS)
             await _execute_formatted(connection, "REVOKE ALL ON DATABASE %I FROM PUBLIC", administrator.database)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from zava.data.administration import AdministratorConnection
+from zava.data.tls import tls
 
 
 async def migrate(administrator: AdministratorConnection) -> None:
@@ -27,7 +28,7 @@ async def migrate(administrator: AdministratorConnection) -> None:
         administrator.port,
         administrator.database,
     )
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"ssl": tls(administrator.sslmode)})
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_upgrade)

@@ -16,6 +16,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from pgvector.asyncpg import register_vector
 
+from zava.data.tls import tls
 from zava.errors import DatabaseUnavailableError
 from zava.platform.settings import Settings
 
@@ -95,7 +96,7 @@ class LazyPool:
             database=configuration.database,
             user=configuration.user,
             password=configuration.password,
-            ssl=False if configuration.sslmode == "disable" else configuration.sslmode,
+            ssl=tls(configuration.sslmode),
             min_size=0,
             max_size=configuration.max_size,
             max_inactive_connection_lifetime=_IDLE_SECONDS,
