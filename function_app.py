@@ -9,6 +9,7 @@ import azure.functions as func
 
 from zava import bootstrap
 from zava.platform import masking, settings
+from zava.protocol.home import home_reply
 from zava.protocol.http import HttpReply
 from zava.protocol.metadata import metadata_reply
 from zava.services.embedding_refresh import TIMER_SECONDS
@@ -19,6 +20,13 @@ app = func.FunctionApp(
 configuration = settings.load()
 masking.install(configuration.log_level)
 zava = bootstrap.build(configuration)
+
+
+# The host's own page at / is switched off by the app setting AzureWebJobsDisableHomepage=true.
+@app.function_name("home")
+@app.route(route="/", methods=["GET"])
+async def home(req: func.HttpRequest) -> func.HttpResponse:
+    return await _answered(req, lambda: home_reply(zava.resource, req.headers))
 
 
 # GET and DELETE are listed so that the endpoint itself answers 405, which tells older clients there is no stream.

@@ -67,6 +67,7 @@ def test_importing_the_app_opens_no_socket_reads_no_key_and_loads_nothing_heavy(
         "functions:",
         "health_live",
         "health_ready",
+        "home",
         "mcp",
         "protected_resource_metadata",
         "refresh_embeddings",

@@ -13,7 +13,7 @@ from zava.platform.settings import Settings, SettingsError
 PROJECT = Path(__file__).resolve().parents[2]
 # What Azure itself sets, and nobody else may.
 _BY_AZURE = {"website_instance_id", "website_site_name", "website_hostname"}
-_BY_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"}
+_BY_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage", "AzureWebJobsDisableHomepage"}
 
 
 def _documented_line(name: str) -> str:

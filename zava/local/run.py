@@ -95,7 +95,7 @@ async def _serve(data: Path, port: int) -> None:
 
 def _print_how_to_connect(tokens: dict[str, str], port: int) -> None:
     url = f"http://127.0.0.1:{port}/mcp"
-    print(f"\n{dev_host.NOTICE}\n\nZava answers at {url}\n")
+    print(f"\n{dev_host.NOTICE}\n\nZava answers at {url}\nHow to connect, and how it is: {url.removesuffix('mcp')}\n")
     for name, token in tokens.items():
         print(f"Token for {name} (12 hours):\n{token}\n")
     print(

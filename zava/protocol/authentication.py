@@ -125,13 +125,12 @@ class ProtectedResource:
         Raises:
             ValidationError: the server's own address is neither set nor loopback.
         """
-        base_url = self._base_url(headers)
-        if not base_url:
+        address = self.address(headers)
+        if not address:
             raise ValidationError("This server does not know its public address", "Set PUBLIC_BASE_URL.")
-        has_address = self.authorization_server.startswith(("https://", "http://"))
         return {
-            "resource": base_url + RESOURCE_PATH,
-            **({"authorization_servers": [self.authorization_server]} if has_address else {}),
+            "resource": address + RESOURCE_PATH,
+            **({"authorization_servers": [self.authorization_server]} if self.signs_users_in else {}),
             "scopes_supported": list(self.scopes),
             "bearer_methods_supported": ["header"],
             "resource_name": "Zava retail sales",
@@ -153,11 +152,17 @@ class ProtectedResource:
             case _:
                 return None
         parameters["scope"] = " ".join(self.scopes)
-        if base_url := self._base_url(headers):
-            parameters["resource_metadata"] = base_url + METADATA_PATH + RESOURCE_PATH
+        if address := self.address(headers):
+            parameters["resource_metadata"] = address + METADATA_PATH + RESOURCE_PATH
         return "Bearer " + ", ".join(f'{name}="{_NOT_QUOTABLE.sub("", text)}"' for name, text in parameters.items())
 
-    def _base_url(self, headers: Mapping[str, str]) -> str:
+    @property
+    def signs_users_in(self) -> bool:
+        """Whether the issuer has an address a client can send its user to."""
+        return self.authorization_server.startswith(("https://", "http://"))
+
+    def address(self, headers: Mapping[str, str]) -> str:
+        """This server's own address, without path; empty when it is neither set nor loopback."""
         if self.base_url:
             return self.base_url
         # Off loopback a caller's word for the server's address would be put into what other programs trust.

@@ -54,6 +54,13 @@ async def test_a_client_initializes_lists_the_tools_and_calls_one(
     assert answer["structuredContent"]["rows"] == [["Zava Retail Seattle"]], json.dumps(answer)
 
 
+async def test_the_page_at_the_root_crosses_the_runtime(client: httpx2.AsyncClient) -> None:
+    response = await client.get("/")
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert response.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert response.text.startswith("<!doctype html>")
+
+
 async def test_without_a_token_the_challenge_crosses_the_runtime(client: httpx2.AsyncClient) -> None:
     response = await client.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
     assert response.status_code == 401
