@@ -13,6 +13,11 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from opentelemetry.trace import SpanKind
+
+from zava.platform import telemetry
+from zava.platform.tracing import error_type, span
+
 _log = logging.getLogger(__name__)
 
 SLOW_SECONDS = 1.0
@@ -44,14 +49,29 @@ class QueryMonitor:
 
     @contextmanager
     def watch(self, operation: str, fingerprint: str = "") -> Generator[None]:
-        """Measure the block. `operation` is one of few names of our own, never a caller's text."""
+        """Measure the block, as a step of the call's trace and by the metrics `query_total` and `query_duration`.
+
+        `operation` is one of few names of our own, never a caller's text.
+        """
         started = self._clock()
-        failed = True
+        status = "OK"
         try:
-            yield
-            failed = False
+            with span(
+                "query",
+                kind=SpanKind.CLIENT,
+                db__system__name="postgresql",
+                db__operation__name=operation,
+                db__query__fingerprint=fingerprint,
+            ):
+                yield
+        except BaseException as problem:
+            status = error_type(problem)
+            raise
         finally:
-            self._ended(operation, fingerprint, (self._clock() - started) * 1_000, failed=failed)
+            milliseconds = (self._clock() - started) * 1_000
+            telemetry.count("query_total", type=operation, status=status)
+            telemetry.record("query_duration", milliseconds, type=operation)
+            self._ended(operation, fingerprint, milliseconds, failed=status != "OK")
 
     def _ended(self, operation: str, fingerprint: str, milliseconds: float, *, failed: bool) -> None:
         slow = milliseconds > self._slow_ms

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pydantic_core import to_json
 
 from zava.errors import MCPError
+from zava.platform import telemetry
 from zava.protocol.request import McpRequest
 
 logger = logging.getLogger("zava.audit")
@@ -41,7 +42,8 @@ def tool_call(request: McpRequest, tool: str, outcome: str, rows: int | None, mi
 
 
 def refused(error: MCPError, status: int, correlation_id: str) -> None:
-    """Record a request that got 401, 403 or 429. `caller` is empty when no token verified."""
+    """Record and count a request that got 401, 403 or 429. `caller` is empty when no token verified."""
+    telemetry.count("rate_limited" if status == 429 else "auth_failure", code=error.code)
     _record(
         logging.WARNING,
         {

@@ -25,6 +25,7 @@ from mcp.shared.transport_context import TransportContext
 from mcp.types import INTERNAL_ERROR, REQUEST_TIMEOUT, ErrorData, RequestId
 
 from zava.errors import AuthorizationError, MCPError, ServiceUnavailableError
+from zava.platform.tracing import joined
 from zava.protocol import audit
 from zava.protocol.exchange import Exchange, event_stream, message_json
 from zava.protocol.http import (
@@ -83,6 +84,10 @@ class McpEndpoint:
 
     async def handle(self, method: str, headers: Mapping[str, str], body: bytes) -> HttpReply:
         """Answer one HTTP request, whatever it holds. Header names are lower case; a repeated header is folded."""
+        with joined(headers):
+            return await self._handle(method, headers, body)
+
+    async def _handle(self, method: str, headers: Mapping[str, str], body: bytes) -> HttpReply:
         correlation_id = secrets.token_hex(16)
         deadline = time.monotonic() + self._request_timeout
         limit = asyncio.timeout(self._request_timeout)

@@ -14,8 +14,10 @@ from typing import Any, cast
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError as ProtocolError
 from mcp.types import INVALID_PARAMS
+from opentelemetry import trace
 
 from zava.errors import InsufficientScopeError, MCPError
+from zava.platform import telemetry
 from zava.platform.identity import READ_PRODUCTS, READ_SALES, Principal
 from zava.protocol import audit
 from zava.protocol.request import McpRequest
@@ -73,7 +75,28 @@ async def tool_gate(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
     else:
         return result
     finally:
-        audit.tool_call(request, tool, outcome, rows, (time.perf_counter() - started) * 1_000)
+        milliseconds = (time.perf_counter() - started) * 1_000
+        audit.tool_call(request, tool, outcome, rows, milliseconds)
+        _measure(tool, outcome, milliseconds)
+        _describe_span(request, tool, outcome)
+
+
+def _measure(tool: str, outcome: str, milliseconds: float) -> None:
+    if outcome == "OK":
+        telemetry.count("operation_success", operation=tool)
+    else:
+        telemetry.count("operation_error", operation=tool, code=outcome)
+    telemetry.record("operation_duration", milliseconds, operation=tool)
+
+
+def _describe_span(request: McpRequest, tool: str, outcome: str) -> None:
+    """Complete the span that the `mcp` package opened; it named a tool as the caller did, whatever that was."""
+    span = trace.get_current_span()
+    if span.is_recording():
+        span.update_name(f"tools/call {tool}")
+        span.set_attributes({"gen_ai.tool.name": tool, "zava.correlation_id": request.correlation_id})
+        if outcome != "OK":
+            span.set_attribute("error.type", outcome)
 
 
 def _refusal(request: McpRequest, tool: str) -> InsufficientScopeError:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from opentelemetry.trace import SpanKind
+
+from zava.platform import telemetry
 from zava.platform.bounded_cache import BoundedCache
 from zava.platform.breaker import CircuitBreaker
 from zava.platform.embedders.choice import Embedders
 from zava.platform.embedders.embedder import EmbedderUnavailableError, Vector
+from zava.platform.tracing import span
 
 SECONDS = 3.0
 """Longest a search waits for a vector; then it goes on with words alone."""
@@ -31,10 +35,15 @@ class QueryEmbeddings:
         """
         key = (model, text)
         if (cached := self._cache.get(key)) is not None:
+            telemetry.count("cache_hit", cache="query_embedding")
             return cached
+        telemetry.count("cache_miss", cache="query_embedding")
         embedder = self._embedders.of(model)
         seconds = max(0.05, min(self._seconds, timeout))
-        embedded = await self._breaker.call(lambda: embedder.embed([text], timeout=seconds))
+        with span(
+            "embed_query", kind=SpanKind.CLIENT, gen_ai__operation__name="embeddings", gen_ai__request__model=model
+        ):
+            embedded = await self._breaker.call(lambda: embedder.embed([text], timeout=seconds))
         self._cache.put(key, embedded.vectors[0])
         return embedded.vectors[0]
 

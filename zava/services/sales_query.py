@@ -9,6 +9,7 @@ from zava.data.sql_policy import Refused, analyse, decide
 from zava.data.tenant_context import TenantScope
 from zava.errors import QueryRefusedError
 from zava.platform.query_monitor import QueryMonitor
+from zava.platform.tracing import span
 from zava.services.call_record import CallRecord
 from zava.services.calls_in_flight import CallsInFlight
 
@@ -33,10 +34,12 @@ class SalesQueries:
             BusyError: the caller has too many queries running.
             DatabaseError: and its kin, as `QueryRunner.run` lists them.
         """
-        analysis = analyse(sql)
+        with span("policy") as step:
+            analysis = analyse(sql)
+            decision = decide(analysis)
+            step.set_attribute("zava.policy.allowed", not isinstance(decision, Refused))
         if record is not None:
             record.sql_fingerprint = analysis.fingerprint or None
-        decision = decide(analysis)
         if isinstance(decision, Refused):
             raise QueryRefusedError(f"Refused ({decision.rule}): {decision.piece}", decision.hint)
         with self._calls_in_flight.one_more(scope.subject):

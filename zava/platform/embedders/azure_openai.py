@@ -19,6 +19,7 @@ from zava.platform.embedders.embedder import (
     TextRefusedError,
     Vector,
 )
+from zava.platform.tracing import outgoing_headers
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -88,7 +89,11 @@ class AzureOpenAIEmbedder:
 
     async def _request(self, client: AsyncOpenAI, texts: Sequence[str]) -> Embedded:
         response = await client.embeddings.create(
-            model=self._deployment, input=list(texts), dimensions=DIMENSIONS, encoding_format="base64"
+            model=self._deployment,
+            input=list(texts),
+            dimensions=DIMENSIONS,
+            encoding_format="base64",
+            extra_headers=outgoing_headers(),
         )
         try:
             by_index = {item.index: _decoded(item.embedding) for item in response.data}

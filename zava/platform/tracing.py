@@ -1,0 +1,92 @@
+"""Spans: the steps of a call, one trace a call, joined to the caller's own trace (W3C Trace Context).
+
+The spans are OpenTelemetry's, so those of the `mcp` package and these are one tree; without a backend they cost a few
+microseconds. A span never holds a message or a trace of an exception, nor SQL: only the kind of error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+
+from opentelemetry import context, trace
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from zava.errors import MCPError
+from zava.platform.telemetry import Dimension
+
+_tracer = trace.get_tracer("zava")
+_propagator = TraceContextTextMapPropagator()  # and no baggage, which would carry a stranger's words on
+
+
+def error_type(problem: BaseException) -> str:
+    """The code of an error of ours, the class of any other: what may be said of it without quoting it."""
+    return problem.code if isinstance(problem, MCPError) else type(problem).__name__
+
+
+class span:  # noqa: N801  (used as a function is)
+    """A step of the call: `with span("query", type="select") as step:`.
+
+    `name` is one of a few; double underscores in attributes' names stand for dots. An error leaves `error.type`, its
+    code or its class, and is passed on.
+    """
+
+    __slots__ = ("_attributes", "_kind", "_name", "_span", "_token")
+
+    def __init__(self, name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Dimension) -> None:
+        self._name = name
+        self._kind = kind
+        self._attributes = attributes
+
+    def __enter__(self) -> Span:
+        self._span = _tracer.start_span(self._name, kind=self._kind)
+        if self._span.is_recording():
+            for name, value in self._attributes.items():
+                self._span.set_attribute(name.replace("__", "."), value)
+        self._token = context.attach(trace.set_span_in_context(self._span))
+        return self._span
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, stack: TracebackType | None
+    ) -> None:
+        context.detach(self._token)
+        if problem is not None:
+            self._span.set_attribute(
+                "error.type", problem.code if isinstance(problem, MCPError) else type(problem).__name__
+            )
+            self._span.set_status(StatusCode.ERROR)
+        self._span.end()
+
+
+@contextmanager
+def joined(headers: Mapping[str, str]) -> Generator[None]:
+    """Within the block spans belong to the trace that the request's `traceparent` names, if it names one.
+
+    `tracestate` is left out: it is the caller's text, and nothing here reads it.
+    """
+    parent = headers.get("traceparent")
+    if parent is None:
+        yield
+        return
+    token = context.attach(_propagator.extract({"traceparent": parent}, context.get_current()))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+def outgoing_headers() -> dict[str, str]:
+    """`traceparent` for a request to another service, or nothing outside of a trace."""
+    current = trace.get_current_span().get_span_context()
+    if not current.is_valid:
+        return {}
+    flags = int(current.trace_flags)
+    return {"traceparent": f"00-{current.trace_id:032x}-{current.span_id:016x}-{flags:02x}"}
+
+
+def trace_ids() -> tuple[str, str] | None:
+    """The current trace's and span's id in hexadecimal, or None outside of a trace."""
+    current = trace.get_current_span().get_span_context()
+    return (f"{current.trace_id:032x}", f"{current.span_id:016x}") if current.is_valid else None
