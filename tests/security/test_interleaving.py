@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable
+
+import pytest
 
 from tests.conftest import Database
 from tests.security.planted import Planted, opened
@@ -46,9 +49,10 @@ async def test_two_thousand_interleaved_calls_never_mix(planted: Planted, route:
     assert await _settled(planted, 0 if parts.database == planted.database else _POOL)
 
 
-async def test_connections_that_are_killed_all_the_time_give_clean_errors_and_no_foreign_row(
-    planted: Planted, route: Route
+async def test_connections_that_are_killed_all_the_time_cost_hardly_an_answer_and_show_no_foreign_row(
+    planted: Planted, route: Route, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "zava.platform.retry")
     await planted.pools.close()
     killed = 0
 
@@ -63,8 +67,10 @@ async def test_connections_that_are_killed_all_the_time_give_clean_errors_and_no
         assert tally.violations == []
         assert set(tally.errors) <= {"QueryError", "QueryTimeoutError", "DatabaseUnavailableError", "given up"}
         assert killed > 40
-        assert tally.errors["DatabaseUnavailableError"] > 0
-        assert tally.answers > _CALLS / 2
+        repeated = sum("the next one follows" in record.getMessage() for record in caplog.records)
+        assert repeated > 0, "no call ran into a connection that was killed"
+        assert tally.errors["DatabaseUnavailableError"] < killed / 10  # a call may meet three in a row
+        assert tally.answers > _CALLS * 0.75
 
         traffic.tally = Tally()
         tally = await traffic.run(200)

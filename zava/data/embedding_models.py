@@ -14,6 +14,7 @@ import asyncpg
 from zava.data.administration import AdministratorConnection
 from zava.data.app_transaction import app_transaction
 from zava.data.pools import Pools
+from zava.data.repeated_read import repeated_read
 
 _FRESH_SECONDS = 10.0
 INDEX_FROM = 10_000
@@ -55,10 +56,13 @@ class EmbeddingModels:
     async def active(self) -> str | None:
         """The model that search uses, at most ten seconds old; None before the first refresh."""
         if self._active is None or self._clock() - self._read_at >= _FRESH_SECONDS:
-            async with app_transaction(self._pools) as connection:
-                self._active = await connection.fetchval("SELECT embedding_model FROM zava.active_embedding_model")
+            self._active = await repeated_read(self._read_active)
             self._read_at = self._clock()
         return self._active
+
+    async def _read_active(self) -> str | None:
+        async with app_transaction(self._pools) as connection:
+            return await connection.fetchval("SELECT embedding_model FROM zava.active_embedding_model")
 
     async def activate(self, model: str) -> None:
         """Let search use `model` from now on, in other instances within ten seconds."""

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from zava.data.pools import CONNECTION_ERRORS, Pools
+from zava.data.repeated_read import repeated_read
 from zava.errors import DatabaseUnavailableError
 from zava.platform.bounded_cache import BoundedCache
 
@@ -48,12 +51,15 @@ class StoredGrants:
             return known[0]
         asked_at = self._clock()
         try:
-            async with self._pools.app.connection() as connection:
-                row = await connection.fetchrow(
-                    "SELECT stores, regions FROM zava.grants WHERE issuer = $1 AND subject = $2", issuer, subject
-                )
+            row = await repeated_read(lambda: self._read(issuer, subject))
         except CONNECTION_ERRORS as problem:
             raise DatabaseUnavailableError("What is granted to you cannot be read.") from problem
         grant = Grant(frozenset(row["stores"]), frozenset(row["regions"])) if row else _NOTHING
         self._remembered.put(key, (grant, asked_at))
         return grant
+
+    async def _read(self, issuer: str, subject: str) -> asyncpg.Record | None:
+        async with self._pools.app.connection() as connection:
+            return await connection.fetchrow(
+                "SELECT stores, regions FROM zava.grants WHERE issuer = $1 AND subject = $2", issuer, subject
+            )

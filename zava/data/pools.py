@@ -18,15 +18,18 @@ from pgvector.asyncpg import register_vector
 
 from zava.data.tls import tls
 from zava.errors import DatabaseUnavailableError
+from zava.platform.breaker import CircuitBreaker, CircuitOpenError
 from zava.platform.settings import Settings
 
 CONNECTION_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a lent connection may raise when the database ends it, is away (a timeout, too) or refuses a statement. The last
 one comes when the server's farewell reaches an idle connection at the moment of its next use."""
+_ACQUIRE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _APPLICATION_NAME = "zava-mcp-server"
 _CONNECT_SECONDS = 5.0
 _RELEASE_SECONDS = 2.0
 _IDLE_SECONDS = 60.0
+_LEFT_ALONE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class LazyPool:
         self._opening: asyncio.Task[asyncpg.Pool] | None = None
         self._releasing: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
         self.times_opened = 0
+        # After five connections in a row that could not be made, callers learn it at once for a second.
+        self._connecting = CircuitBreaker("the database", _ACQUIRE_ERRORS, open_seconds=_LEFT_ALONE_SECONDS)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[PoolConnectionProxy]:
@@ -60,8 +65,8 @@ class LazyPool:
         """
         pool = await self._pool()
         try:
-            connection = await pool.acquire()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+            connection = await self._connecting.call(pool.acquire)
+        except (*_ACQUIRE_ERRORS, CircuitOpenError) as problem:
             raise DatabaseUnavailableError(
                 "The database cannot be reached at the moment.", "Try the same call again in a few seconds."
             ) from problem

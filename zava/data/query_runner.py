@@ -16,6 +16,7 @@ from asyncpg.types import Attribute
 from pydantic_core import from_json, to_json
 
 from zava.data.json_values import JsonValue, json_value
+from zava.data.repeated_read import repeated_read
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 
@@ -57,14 +58,17 @@ class QueryRunner:
     ) -> QueryResult:
         """Run `statement`, which the SQL policy has allowed, and return its first rows.
 
-        `at_most_seconds` shortens the limit of `QueryLimits` for this statement.
+        `at_most_seconds` shortens the limit of `QueryLimits` for this statement. If the connection breaks it is run
+        again, in a transaction of its own.
 
         Raises:
             DatabaseError: and its kin, as `TenantTransactions.open` lists them.
         """
-        async with self._transactions.open(
-            scope, timeout_seconds=min(self._limits.timeout_seconds, at_most_seconds), deadline=deadline
-        ) as connection:
+        seconds = min(self._limits.timeout_seconds, at_most_seconds)
+        return await repeated_read(lambda: self._run_once(statement, scope, seconds, deadline), deadline=deadline)
+
+    async def _run_once(self, statement: str, scope: TenantScope, seconds: float, deadline: float) -> QueryResult:
+        async with self._transactions.open(scope, timeout_seconds=seconds, deadline=deadline) as connection:
             # Newlines, so that a trailing -- comment of the statement ends before the bracket.
             source = f"(\n{statement}\n)"
             limit = f"LIMIT {self._limits.max_rows + 1}"

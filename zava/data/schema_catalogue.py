@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import asyncpg
+
+from zava.data.repeated_read import repeated_read
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 
@@ -64,13 +67,7 @@ class SchemaCatalogue:
         Raises:
             DatabaseError: and its kin, as `TenantTransactions.open` lists them.
         """
-        async with self._transactions.open(scope, timeout_seconds=_TIMEOUT_SECONDS, deadline=deadline) as connection:
-            rows = await connection.fetch(_TABLES, list(names))
-            values = {
-                key: tuple(row[0] for row in await connection.fetch(query))
-                for key, query in _VALID_VALUES.items()
-                if key[0] in names
-            }
+        rows, values = await repeated_read(lambda: self._read(names, scope, deadline), deadline=deadline)
         tables: dict[str, tuple[str, list[Column]]] = {}
         for row in rows:
             _, columns = tables.setdefault(row["table_name"], (row["description"] or "", []))
@@ -86,3 +83,15 @@ class SchemaCatalogue:
                 )
             )
         return [Table(name, description, tuple(columns)) for name, (description, columns) in tables.items()]
+
+    async def _read(
+        self, names: Sequence[str], scope: TenantScope, deadline: float
+    ) -> tuple[list[asyncpg.Record], dict[tuple[str, str], tuple[str, ...]]]:
+        async with self._transactions.open(scope, timeout_seconds=_TIMEOUT_SECONDS, deadline=deadline) as connection:
+            rows = await connection.fetch(_TABLES, list(names))
+            values = {
+                key: tuple(row[0] for row in await connection.fetch(query))
+                for key, query in _VALID_VALUES.items()
+                if key[0] in names
+            }
+        return rows, values

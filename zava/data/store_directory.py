@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from zava.data.pools import CONNECTION_ERRORS, Pools
+from zava.data.repeated_read import repeated_read
 from zava.errors import DatabaseUnavailableError
 
 _FRESH_SECONDS = 60.0
@@ -40,10 +43,13 @@ class StoreDirectory:
         """
         if self._clock() - self._read_at >= _FRESH_SECONDS:
             try:
-                async with self._pools.app.connection() as connection:
-                    rows = await connection.fetch("SELECT store_id, store_name, region FROM guard.store_directory")
+                rows = await repeated_read(self._read)
             except CONNECTION_ERRORS as problem:
                 raise DatabaseUnavailableError("The stores cannot be read.") from problem
             self._stores = {row["store_id"]: Store(row["store_id"], row["store_name"], row["region"]) for row in rows}
             self._read_at = self._clock()
         return self._stores
+
+    async def _read(self) -> list[asyncpg.Record]:
+        async with self._pools.app.connection() as connection:
+            return await connection.fetch("SELECT store_id, store_name, region FROM guard.store_directory")

@@ -12,6 +12,7 @@ from typing import Literal
 
 from zava.data.embedding_models import EmbeddingModels
 from zava.data.product_search import ProductDetails, ProductSearch, ProductSearchSession, QueryWords
+from zava.data.repeated_read import repeated_read
 from zava.data.tenant_context import TenantScope
 from zava.errors import ValidationError
 from zava.platform.breaker import CircuitOpenError
@@ -128,7 +129,8 @@ class ProductSearches:
             model, vector = await self._vector(text, deadline, notices)
             suspects = await self._suspects(text)
             with self._monitor.watch("semantic_search_products"):
-                found = await self._look_up(_Query(text, suspects, model, vector, threshold, rows), scope, deadline)
+                query = _Query(text, suspects, model, vector, threshold, rows)
+                found = await repeated_read(lambda: self._look_up(query, scope, deadline), deadline=deadline)
         notices += found.notices
         if not found.products:
             notices.append("Nothing fits: use other words, or a lower similarity_threshold.")
