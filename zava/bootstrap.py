@@ -19,11 +19,12 @@ from zava.data.schema_catalogue import SchemaCatalogue
 from zava.data.store_directory import StoreDirectory
 from zava.data.tenant_context import ContextSigner, SigningKey
 from zava.data.tenant_transaction import TenantTransactions
-from zava.platform.credential import SharedCredential, azure_credential
+from zava.platform.credential import SharedCredential
 from zava.platform.embedders.choice import Embedders
 from zava.platform.jwks import JwksCache
-from zava.platform.operator_key import operator_keys, secret_source_of
+from zava.platform.operator_key import OperatorKeys
 from zava.platform.query_monitor import QueryMonitor
+from zava.platform.secrets import Secrets
 from zava.platform.settings import Settings
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
 from zava.protocol.authentication import Authentication, ProtectedResource
@@ -70,7 +71,8 @@ def build(settings: Settings) -> Application:
     monitor = QueryMonitor(settings.slow_query_seconds)
     sales_queries = SalesQueries(QueryRunner(transactions, limits), calls_in_flight, monitor)
 
-    credential = SharedCredential(lambda: azure_credential(settings.azure_client_id, on_azure=settings.on_azure))
+    credential = SharedCredential.of(settings)
+    secrets = Secrets.of(settings, credential)
     embedders = Embedders(settings, credential)
     models = EmbeddingModels(pools)
     product_searches = ProductSearches(
@@ -85,7 +87,7 @@ def build(settings: Settings) -> Application:
 
     issuer = TrustedIssuer.of(settings)
     authentication = Authentication(
-        JwtVerifier(issuer, JwksCache(issuer.jwks_url or operator_keys(secret_source_of(settings)))),
+        JwtVerifier(issuer, JwksCache(issuer.jwks_url or OperatorKeys(secrets))),
         AccessRules(StoreDirectory(pools), StoredGrants(pools)),
         Revocations(pools),
         RateLimit(SharedCallRates(pools), settings.rate_limit_per_minute, settings.rate_limit_burst),

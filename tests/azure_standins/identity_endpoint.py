@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -12,13 +13,21 @@ _HEADER = "the-secret-only-this-machine-knows"
 
 
 class IdentityEndpoint:
-    """Hands out tokens by resource and counts the requests; `status` other than 200 is what it answers instead."""
+    """Hands out tokens and counts the requests.
+
+    Attributes:
+        token: what everybody gets, but for the identities in `token_of`, which has tokens by client id.
+        status: other than 200 it is what is answered instead.
+        hangs: every request is kept waiting.
+    """
 
     def __init__(self, token: str, *, lifetime: int = 86_400) -> None:
         self.server = HttpServer(self._handle)
         self.requests: list[dict[str, str]] = []
         self.status = 200
-        self._token = token
+        self.hangs = False
+        self.token = token
+        self.token_of: dict[str, str] = {}
         self._lifetime = lifetime
 
     def environment(self) -> dict[str, str]:
@@ -28,10 +37,12 @@ class IdentityEndpoint:
     async def _handle(self, request: Request) -> Reply:
         asked = {name: values[0] for name, values in parse_qs(urlsplit(request.path).query).items()}
         self.requests.append(asked)
+        while self.hangs:
+            await asyncio.sleep(0.02)
         if self.status != 200 or request.headers.get("x-identity-header") != _HEADER:
             return Reply(self.status if self.status != 200 else 401, b'{"message": "no token"}')
         answer = {
-            "access_token": self._token,
+            "access_token": self.token_of.get(asked.get("client_id", ""), self.token),
             "expires_on": str(int(time.time()) + self._lifetime),
             "resource": asked["resource"],
             "token_type": "Bearer",

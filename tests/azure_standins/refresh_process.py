@@ -6,6 +6,7 @@ import sys
 
 from tests import network_guard
 from tests.azure_standins.openai_service import HOST, FixedCredential
+from zava.platform import credential
 from zava.services import embedding_commands
 
 
@@ -17,5 +18,5 @@ def _credential(_client_id: str, *, on_azure: bool) -> FixedCredential:
 if __name__ == "__main__":
     network_guard.install()
     network_guard.route(HOST, int(sys.argv[1]))
-    embedding_commands.azure_credential = _credential
+    credential.azure_credential = _credential
     sys.exit(embedding_commands.main(sys.argv[2:]))

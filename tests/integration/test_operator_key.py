@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from azure.keyvault.secrets import SecretClient
 
-from tests.azure_standins import key_vault
-from tests.azure_standins.key_vault import URL, KeyVaultStandIn
+from tests.azure_standins.key_vault import KeyVault
 from tests.sample_directory import SampleDirectory, ids
 from zava.errors import AuthenticationError, MCPError, ServiceUnavailableError
 from zava.platform import mint
-from zava.platform.credential import azure_credential
+from zava.platform.credential import SharedCredential
 from zava.platform.jwks import COOLDOWN_SECONDS, FRESH_SECONDS, JwksCache
-from zava.platform.operator_key import PUBLIC_KEY_SECRET, operator_keys, secret_source_of
-from zava.platform.secret_source import DEADLINE_SECONDS, KeyVaultSecrets, key_vault_client
+from zava.platform.operator_key import OperatorKeys
+from zava.platform.secret_names import SecretName
+from zava.platform.secrets import Secrets
 from zava.platform.settings import Settings
 from zava.platform.signing_key import jwks_of_pem, load_private_key, new_private_key, public_pem
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
@@ -38,8 +36,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KeyVaultStandIn]:
-    with key_vault.running(tmp_path, monkeypatch) as running:
+def vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KeyVault]:
+    with KeyVault().running(monkeypatch, tmp_path) as running:
         yield running
 
 
@@ -48,7 +46,7 @@ def settings(**changes: str) -> Settings:
         "postgres_host": "127.0.0.1",
         "postgres_password": "p",
         "postgres_app_password": "p",
-        "tenant_signing_key": "k",
+        "tenant_signing_key": "k1:" + "0" * 64,
     }
     return Settings.model_validate(required | changes)
 
@@ -59,7 +57,8 @@ def door(keys: JwksCache) -> Authentication:
 
 
 def door_of(**changes: str) -> Authentication:
-    return door(JwksCache(operator_keys(secret_source_of(settings(**changes)))))
+    configured = settings(**changes)
+    return door(JwksCache(OperatorKeys(Secrets.of(configured, SharedCredential.of(configured)))))
 
 
 def token(pair: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -93,32 +92,24 @@ async def test_with_neither_a_setting_nor_a_vault_every_call_is_answered_503(
     assert await outcome(door_of(), token(pair, capsys, "--role", "super_admin")) is ServiceUnavailableError
 
 
-def from_vault(vault: KeyVaultStandIn) -> KeyVaultSecrets:
-    def client() -> SecretClient:
-        return key_vault_client(URL, azure_credential("", on_azure=True), connection_verify=str(vault.ca_file))
-
-    return KeyVaultSecrets(client)
-
-
 async def test_the_key_is_read_from_the_vault_once_by_the_real_client(
-    vault: KeyVaultStandIn, pair: Path, capsys: pytest.CaptureFixture[str]
+    vault: KeyVault, pair: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    vault.secrets[PUBLIC_KEY_SECRET] = (pair / "public_key.pem").read_text()
-    authentication = door(JwksCache(operator_keys(from_vault(vault))))
+    vault.secrets[SecretName.AUTH_PUBLIC_KEY] = (pair / "public_key.pem").read_text()
+    authentication = door(JwksCache(OperatorKeys(vault.secrets_of())))
     bearers = [token(pair, capsys, "--role", "super_admin") for _ in range(20)]
     assert await asyncio.gather(*(outcome(authentication, bearer) for bearer in bearers)) == [ids()] * 20
-    # Before the first token of a process the client lets the vault say where to get one: 401.
-    assert [status for _, status in vault.asked if status != 401] == [200]
-    assert {path.rstrip("/") for path, _ in vault.asked} == {f"/secrets/{PUBLIC_KEY_SECRET}"}
-    assert [asked["resource"] for asked in vault.identity.requests] == ["https://vault.azure.net"]
+    assert vault.answers == [200]
+    assert {path.rstrip("/") for path, _ in vault.asked} == {"/secrets/auth-public-key"}
+    assert len(vault.identity.requests) == 1
 
 
 async def test_a_vault_that_fails_is_left_alone_while_the_old_key_serves_on(
-    vault: KeyVaultStandIn, pair: Path, capsys: pytest.CaptureFixture[str]
+    vault: KeyVault, pair: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
-    vault.secrets[PUBLIC_KEY_SECRET] = (pair / "public_key.pem").read_text()
-    keys = JwksCache(operator_keys(from_vault(vault)), clock=lambda: now[0])
+    vault.secrets[SecretName.AUTH_PUBLIC_KEY] = (pair / "public_key.pem").read_text()
+    keys = JwksCache(OperatorKeys(vault.secrets_of(lambda: now[0])), clock=lambda: now[0])
     authentication = door(keys)
     assert await outcome(authentication, token(pair, capsys, "--role", "super_admin")) == ids()
     vault.status = 503
@@ -130,30 +121,6 @@ async def test_a_vault_that_fails_is_left_alone_while_the_old_key_serves_on(
     now[0] += COOLDOWN_SECONDS - 1
     assert await outcome(authentication, token(pair, capsys, "--role", "super_admin")) == ids()
     assert vault.asked == []
-
-
-@pytest.mark.parametrize("status", [429, 503])
-async def test_a_vault_that_says_come_back_in_a_minute_is_not_waited_for(status: int, vault: KeyVaultStandIn) -> None:
-    vault.status = status
-    started = time.monotonic()
-    with pytest.raises(ServiceUnavailableError, match="did not give the secret auth-public-key"):
-        await from_vault(vault).get(PUBLIC_KEY_SECRET)
-    assert time.monotonic() - started < DEADLINE_SECONDS
-    assert [answered for _, answered in vault.asked] == [status] * 3
-
-
-async def test_a_vault_that_hangs_costs_no_more_than_the_deadline(vault: KeyVaultStandIn) -> None:
-    vault.hangs = True
-    started = time.monotonic()
-    with pytest.raises(ServiceUnavailableError):
-        await from_vault(vault).get(PUBLIC_KEY_SECRET)
-    assert time.monotonic() - started < DEADLINE_SECONDS + 1
-
-
-async def test_a_secret_that_is_not_there_is_named_and_asked_for_once(vault: KeyVaultStandIn) -> None:
-    with pytest.raises(ServiceUnavailableError, match="refused the secret auth-public-key with status 404"):
-        await from_vault(vault).get(PUBLIC_KEY_SECRET)
-    assert [status for _, status in vault.asked if status != 401] == [404]
 
 
 def test_a_private_key_is_never_taken_for_a_public_one() -> None:

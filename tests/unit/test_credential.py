@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
+from azure.core.exceptions import ClientAuthenticationError
 
+from zava.errors import ServiceUnavailableError
 from zava.platform.credential import SharedCredential
 
 SCOPE = "https://example.test/.default"
 
 
-class Away(Exception):  # noqa: N818
+class Away(ClientAuthenticationError):  # noqa: N818
     """The endpoint gives no token."""
 
 
@@ -84,7 +86,7 @@ async def test_while_the_endpoint_is_away_the_old_token_serves_as_long_as_it_is_
     clock[0] += 3_400
     assert await credential.token(SCOPE) == "token 1"
     clock[0] += 175
-    with pytest.raises(Away):
+    with pytest.raises(ServiceUnavailableError):
         await credential.token(SCOPE)
 
 
@@ -93,7 +95,7 @@ async def test_a_failure_is_remembered_for_two_seconds(
 ) -> None:
     endpoint.away = True
     for _ in range(10):
-        with pytest.raises(Away):
+        with pytest.raises(ServiceUnavailableError):
             await credential.token(SCOPE)
     assert len(endpoint.requests) == 1
     endpoint.away = False

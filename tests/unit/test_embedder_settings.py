@@ -22,7 +22,7 @@ def settings(**changes: str) -> Settings:
         "postgres_host": "127.0.0.1",
         "postgres_password": "p",
         "postgres_app_password": "p",
-        "tenant_signing_key": "k",
+        "tenant_signing_key": "k1:" + "0" * 64,
     }
     return Settings.model_validate(required | changes)
 

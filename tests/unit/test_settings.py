@@ -20,7 +20,7 @@ def _documented_line(name: str) -> str:
     field = Settings.model_fields[name]
     if field.is_required():
         default = "required"
-    elif field.default in ("", (), frozenset()):
+    elif not field.default:
         default = ""
     else:
         default = f"`{field.default}`"
@@ -80,7 +80,7 @@ def test_an_unsafe_setting_stops_the_start(changes: dict[str, str], problem: str
         "postgres_host": "127.0.0.1",
         "postgres_password": "p",
         "postgres_app_password": "p",
-        "tenant_signing_key": "k",
+        "tenant_signing_key": "k1:" + "0" * 64,
     }
     with pytest.raises(ValueError, match=problem):
         Settings.model_validate(required | changes)

@@ -21,7 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from zava.errors import ServiceUnavailableError
-from zava.platform.credential import azure_credential
+from zava.platform.credential import SharedCredential, azure_credential
 from zava.platform.identity import PERMISSIONS, REGIONAL_MANAGER, ROLES, STORE_MANAGER
 from zava.platform.operator_key import PRIVATE_KEY_SECRET
 from zava.platform.secret_source import KeyVaultSecrets, key_vault_client
@@ -98,7 +98,8 @@ def _private_key(file: Path | None) -> bytes:
     if not url:
         raise ValueError("Name the key with --private-key, or the vault with AZURE_KEY_VAULT_URL.")
     # Off Azure: whoever is signed in, never the app's identity.
-    vault = KeyVaultSecrets(lambda: key_vault_client(url, azure_credential("", on_azure=False)))
+    credential = SharedCredential(lambda: azure_credential("", on_azure=False))
+    vault = KeyVaultSecrets(lambda: key_vault_client(url, credential))
     return asyncio.run(vault.get(PRIVATE_KEY_SECRET)).encode()
 
 

@@ -1,22 +1,32 @@
-"""Where a secret comes from: this process's own settings, or Key Vault."""
+"""Where secrets are kept: Key Vault, asked by its own client. `zava.platform.secrets` keeps what it says."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from zava.errors import ServiceUnavailableError
+from zava.platform.breaker import CircuitBreaker, CircuitOpenError
+from zava.platform.credential import SharedCredential
 
 if TYPE_CHECKING:
-    from azure.core.credentials import SupportsTokenInfo, TokenCredential
+    from azure.core.credentials import TokenCredential
     from azure.keyvault.secrets import SecretClient
 
 DEADLINE_SECONDS = 4.0
 """All attempts together; a `Retry-After` of the vault is not waited for."""
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 0.2
+OPEN_SECONDS = 5.0
+"""After three failed attempts the vault is left alone for this long. Short, because a worker that has no value yet has
+nothing to go on with, and should find the vault again as soon as it is back."""
+
+
+class SecretMissingError(ServiceUnavailableError):
+    """The secret does not exist, which asking again does not change."""
 
 
 class SecretSource(Protocol):
@@ -25,69 +35,88 @@ class SecretSource(Protocol):
         ...
 
 
-class SettingsSecrets:
-    """Implements `SecretSource` with values from the settings; an empty one counts as absent."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-
-    async def get(self, name: str) -> str:
-        """See `SecretSource.get`."""
-        if not (value := self._values.get(name)):
-            raise ServiceUnavailableError(f"The secret {name} is not configured")
-        return value
-
-
 class KeyVaultSecrets:
     """Implements `SecretSource` with Key Vault's own, synchronous client in a thread. Keeps no value: what asks does.
 
     Args:
         client: makes the client, once, on first use and off the event loop: its imports take a quarter of a second.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, client: Callable[[], SecretClient]) -> None:
+    def __init__(self, client: Callable[[], SecretClient], clock: Callable[[], float] = time.monotonic) -> None:
         self._make = client
         self._client: SecretClient | None = None
         self._making = threading.Lock()
+        self._breaker = CircuitBreaker("Key Vault", _NotGivenError, failures=3, open_seconds=OPEN_SECONDS, clock=clock)
 
     async def get(self, name: str) -> str:
-        """See `SecretSource.get`."""
-        try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                for _ in range(_ATTEMPTS - 1):
-                    if (value := await asyncio.to_thread(self._read, name)) is not None:
-                        return value
-                    await asyncio.sleep(_PAUSE_SECONDS)
-                value = await asyncio.to_thread(self._read, name)
-        except TimeoutError:
-            value = None
-        if value is None:
-            raise ServiceUnavailableError(f"The vault did not give the secret {name}")
-        return value
+        """See `SecretSource.get`.
 
-    def _read(self, name: str) -> str | None:
-        """The value, or None when another attempt may succeed."""
-        from azure.core.exceptions import AzureError, HttpResponseError
+        Raises:
+            SecretMissingError: the vault has no such secret.
+            ServiceUnavailableError: the vault is away, or refused it; after four seconds at most.
+        """
+        ends_at = asyncio.get_running_loop().time() + DEADLINE_SECONDS
+        last: Exception | None = None
+        try:
+            for attempt in range(_ATTEMPTS):
+                if attempt:
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                try:
+                    return await self._breaker.call(lambda: self._attempt(name, ends_at))
+                except _NotGivenError as problem:
+                    last = problem
+        except CircuitOpenError as problem:
+            last = last or problem
+        raise ServiceUnavailableError(
+            f"The vault did not give the secret {name}: {last}", "Try the same call again in a few seconds."
+        ) from last
+
+    async def _attempt(self, name: str, ends_at: float) -> str:
+        try:
+            async with asyncio.timeout_at(ends_at):
+                return await asyncio.to_thread(self._read, name)
+        except TimeoutError:
+            raise _NotGivenError(f"no answer within {DEADLINE_SECONDS:g} s") from None
+
+    def _read(self, name: str) -> str:
+        from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
         with self._making:
             if self._client is None:
                 self._client = self._make()
         try:
-            return self._client.get_secret(name).value
+            value = self._client.get_secret(name).value
+        except ClientAuthenticationError as problem:  # the identity endpoint, or the vault did not take its token
+            raise _NotGivenError(_told(problem)) from problem
         except HttpResponseError as problem:
-            if problem.status_code in (400, 401, 403, 404):
+            if problem.status_code == 404:
+                raise SecretMissingError(f"The vault has no secret {name}", f"Put {name} into the vault.") from problem
+            if problem.status_code in (400, 403):
                 raise ServiceUnavailableError(
                     f"The vault refused the secret {name} with status {problem.status_code}"
                 ) from problem
-            return None
-        except AzureError:
-            return None
+            raise _NotGivenError(f"status {problem.status_code}") from problem
+        except AzureError as problem:
+            raise _NotGivenError(_told(problem)) from problem
+        if not value:
+            raise SecretMissingError(f"The secret {name} in the vault is empty", f"Give {name} a value.")
+        return value
 
 
-def key_vault_client(url: str, credential: SupportsTokenInfo, **options: Any) -> SecretClient:
+class _NotGivenError(Exception):
+    """The vault, or the identity it wants to see, is away; it may be back a moment later."""
+
+
+def _told(problem: Exception) -> str:
+    """The exception's own first line: what azure-identity says further down repeats what it tried."""
+    return f"{type(problem).__name__}: {(str(problem).splitlines() or [''])[0][:200]}"
+
+
+def key_vault_client(url: str, credential: SharedCredential, **options: Any) -> SecretClient:
     """A client without the package's own long retries."""
     from azure.keyvault.secrets import SecretClient
 
-    # The package takes either protocol, and its type hints name only the older one.
+    # The package takes anything with `get_token_info`, and its type hints name only the older protocol.
     older = cast("TokenCredential", credential)
     return SecretClient(url, older, retry_total=0, connection_timeout=2, read_timeout=2, **options)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+from zava.platform import settings_rules
+from zava.platform.secret_names import SecretName
+
 _SCOPE = re.compile(r"[!#-\[\]-~]+")  # RFC 6749, section 3.3
 
 
@@ -27,24 +28,50 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="", case_sensitive=False, extra="ignore", frozen=True)
 
     postgres_host: str = Field(description="Host name or address of PostgreSQL.")
+    postgres_reader_host: str = Field(
+        "", description="Host of a read replica for SQL written by a model; empty: POSTGRES_HOST."
+    )
     postgres_port: int = Field(5432, ge=1, le=65535, description="Port of PostgreSQL or of its pooler.")
     postgres_database: str = Field("zava", description="Database that holds the schemas retail, zava and guard.")
     postgres_sslmode: Literal["disable", "verify-full"] = Field(
         "verify-full", description="`verify-full` checks the server's certificate; `disable` is for loopback only."
     )
+    postgres_auth: Literal["password", "entra"] = Field(
+        "password",
+        description="What the logins prove themselves with: a password each, or a token of Entra ID for a managed "
+        "identity each (AZURE_READER_CLIENT_ID, AZURE_CLIENT_ID).",
+    )
     postgres_reader_user: str = Field(
         "zava_reader", description="Login that runs SQL written by a model; can only read."
     )
-    postgres_password: SecretStr = Field(description="Password of the reader login.")
+    postgres_password: SecretStr = Field(
+        SecretStr(""), description="Password of the reader login. Not read with POSTGRES_AUTH=entra."
+    )
     postgres_app_user: str = Field(
         "zava_app", description="Login for Zava's own reads and writes; never runs a model's SQL."
     )
-    postgres_app_password: SecretStr = Field(description="Password of the app login.")
+    postgres_app_password: SecretStr = Field(
+        SecretStr(""), description="Password of the app login. Not read with POSTGRES_AUTH=entra."
+    )
     postgres_reader_pool_max: int = Field(6, ge=1, le=50, description="Most connections of one worker for models' SQL.")
     postgres_app_pool_max: int = Field(
         2, ge=1, le=50, description="Most connections of one worker for Zava's own work."
     )
-    tenant_signing_key: SecretStr = Field(description="Key that signs the tenant context: `<key id>:<64 hex digits>`.")
+    tenant_signing_key: SecretStr = Field(
+        SecretStr(""), description="Key that signs the tenant context: `<key id>:<64 hex digits>`."
+    )
+    azure_key_vault_url: str = Field(
+        "",
+        description="Key Vault that is asked for every secret that is not set here; its name there is the setting's in "
+        "lower case with hyphens (`tenant-signing-key`).",
+    )
+    azure_client_id: str = Field(
+        "",
+        description="Client id of the app's user-assigned managed identity; empty: the system-assigned one.",
+    )
+    azure_reader_client_id: str = Field(
+        "", description="Client id of the reader login's managed identity, for POSTGRES_AUTH=entra."
+    )
 
     auth_issuer: str = Field("zava-auth", description="Issuer (`iss`) a token must name; not read with Entra ID.")
     auth_audience: str = Field("mcp-server", description="Audience (`aud`) a token must name; not read with Entra ID.")
@@ -57,12 +84,6 @@ class Settings(BaseSettings):
         "",
         description="Public RSA key (PEM) that verifies an operator's tokens; read without Entra ID and AUTH_JWKS_URL.",
     )
-    azure_key_vault_url: str = Field(
-        "", description="Key Vault whose secret `auth-public-key` is read when AUTH_PUBLIC_KEY is empty."
-    )
-    azure_client_id: str = Field(
-        "", description="Client id of the user-assigned managed identity; empty: the system-assigned one."
-    )
     auth_entra_tenant_id: str = Field(
         "",
         description="Directory (tenant) id of Entra ID. With the client id it takes the place of issuer and audience.",
@@ -73,6 +94,15 @@ class Settings(BaseSettings):
     )
     public_base_url: str = Field(
         "", description="Address clients know this server by, without path. Empty: Azure's host name, or loopback."
+    )
+
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="Redis that shares cached answers between workers, `rediss://...`; optional."
+    )
+    cache_encryption_key: SecretStr = Field(
+        SecretStr(""),
+        description="Fernet key that encrypts what is kept in Redis; several, comma separated, while one takes the "
+        "other's place: the first encrypts.",
     )
 
     mcp_allowed_origins: Annotated[frozenset[str], NoDecode] = Field(
@@ -132,6 +162,13 @@ class Settings(BaseSettings):
         """The server's own address without a trailing slash; empty on a laptop that sets none."""
         return self.public_base_url or (f"https://{self.website_hostname}" if self.on_azure else "")
 
+    def secrets(self) -> dict[SecretName, str]:
+        """The secrets that are set here, the empty ones too."""
+        values = {name: getattr(self, name.setting.lower()) for name in SecretName}
+        return {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()
+        }
+
     @field_validator("mcp_allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -152,53 +189,15 @@ class Settings(BaseSettings):
     def _without_slash(cls, value: str) -> str:
         return value.removesuffix("/")  # Azure's own outputs end in one
 
-    @field_validator("auth_entra_tenant_id", "auth_entra_client_id")
+    @field_validator("auth_entra_tenant_id", "auth_entra_client_id", "azure_client_id", "azure_reader_client_id")
     @classmethod
     def _as_entra_writes_ids(cls, value: str) -> str:
         return str(UUID(value)) if value else ""
 
-    @model_validator(mode="after")
-    def _refuse_what_is_unsafe(self) -> Settings:
-        problems: list[str] = []
-        if self.postgres_sslmode == "disable" and self.postgres_host not in _LOOPBACK:
-            problems.append("POSTGRES_SSLMODE=disable is only allowed for a database on 127.0.0.1")
-        if self.calls_in_flight_per_principal >= self.postgres_reader_pool_max:
-            problems.append("CALLS_IN_FLIGHT_PER_PRINCIPAL must be below POSTGRES_READER_POOL_MAX")
-        problems += self._unsafe_addresses() + self._unusable_embedder()
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    def _unsafe_addresses(self) -> list[str]:
-        problems: list[str] = []
-        if bool(self.auth_entra_tenant_id) != bool(self.auth_entra_client_id):
-            problems.append("AUTH_ENTRA_TENANT_ID and AUTH_ENTRA_CLIENT_ID go together")
-        keys = urlsplit(self.auth_jwks_url)
-        local_keys = keys.scheme == "file" or keys.hostname in _LOOPBACK
-        if self.auth_jwks_url and not (keys.scheme == "https" or (local_keys and keys.scheme in {"file", "http"})):
-            problems.append("AUTH_JWKS_URL must start with https://")
-        if local_keys and self.on_azure:
-            problems.append("AUTH_JWKS_URL must not be a file or loopback address on Azure")
-        vault = urlsplit(self.azure_key_vault_url)
-        if self.azure_key_vault_url and not (vault.scheme == "https" and vault.hostname):
-            problems.append("AZURE_KEY_VAULT_URL must start with https://")
-        base = urlsplit(self.public_base_url)
-        plain = base.scheme == "http" and base.hostname in _LOOPBACK and not self.on_azure
-        bare = self.public_base_url == f"{base.scheme}://{base.netloc}"
-        if self.public_base_url and not ((base.scheme == "https" or plain) and base.hostname and bare):
-            problems.append("PUBLIC_BASE_URL must be https:// and a host name, without path or trailing slash")
-        return problems
-
-    def _unusable_embedder(self) -> list[str]:
-        endpoint = urlsplit(self.azure_openai_endpoint)
-        bare = self.azure_openai_endpoint == f"https://{endpoint.netloc}" and endpoint.hostname
-        if self.azure_openai_endpoint and not bare:
-            return ["AZURE_OPENAI_ENDPOINT must be https:// and a host name, without a path"]
-        if self.embedder == "azure" and not self.azure_openai_endpoint:
-            return ["EMBEDDER=azure needs AZURE_OPENAI_ENDPOINT"]
-        if self.embedder == "minilm" and self.on_azure:
-            return ["EMBEDDER=minilm is for a machine of your own: on Azure use azure, or hash"]
-        return []
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_problems_at_once(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return settings_rules.checked(values, handler)
 
 
 @cache
@@ -212,7 +211,7 @@ def load() -> Settings:
         return Settings()  # pyright: ignore[reportCallIssue]  (values come from the environment)
     except ValidationError as problem:
         lines = [
-            f"- {'.'.join(str(part) for part in error['loc']).upper() or 'settings'}: {error['msg']}"
+            f"- {'.'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
             for error in problem.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("Zava cannot start, its settings need mending:\n" + "\n".join(lines)) from None

@@ -32,7 +32,7 @@ from zava.data.embedding_store import EmbeddingStore
 from zava.data.pools import Pools
 from zava.errors import MCPError
 from zava.platform import settings
-from zava.platform.credential import SharedCredential, azure_credential
+from zava.platform.credential import SharedCredential
 from zava.platform.embedders.choice import Embedders
 from zava.platform.settings import Settings, SettingsError
 from zava.services.embedding_refresh import EmbeddingRefresh, RefreshReport
@@ -76,7 +76,7 @@ class _Commands:
     def __init__(self, of: Settings) -> None:
         self._pools = Pools(of)
         self._models = EmbeddingModels(self._pools)
-        credential = SharedCredential(lambda: azure_credential(of.azure_client_id, on_azure=of.on_azure))
+        credential = SharedCredential.of(of)
         self._embedders = Embedders(of, credential)
         self._refresh = EmbeddingRefresh(
             EmbeddingStore(self._pools), EmbeddingLeases(self._pools), self._models, self._embedders

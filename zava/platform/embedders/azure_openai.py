@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from zava.errors import ServiceUnavailableError
 from zava.platform.embedders.embedder import (
     Embedded,
     EmbedderUnavailableError,
@@ -64,7 +65,6 @@ class AzureOpenAIEmbedder:
 
     async def _ask(self, client: AsyncOpenAI, texts: Sequence[str]) -> Embedded:
         import openai
-        from azure.core.exceptions import AzureError
 
         try:
             try:
@@ -83,7 +83,7 @@ class AzureOpenAIEmbedder:
                 retry_after=_retry_after(problem.response.headers),
                 throttled=problem.status_code == 429,
             ) from problem
-        except (openai.OpenAIError, AzureError, ValueError) as problem:
+        except (openai.OpenAIError, ServiceUnavailableError, ValueError) as problem:
             raise EmbedderUnavailableError(f"Azure OpenAI: {type(problem).__name__}: {str(problem)[:200]}") from problem
         return answer
 
