@@ -18,6 +18,7 @@ from zava.data.revocations import Revocations
 from zava.data.schema_catalogue import SchemaCatalogue
 from zava.data.store_directory import StoreDirectory
 from zava.data.tenant_context import ContextSigner, SigningKey
+from zava.data.tenant_stores import TenantStores
 from zava.data.tenant_transaction import TenantTransactions
 from zava.platform.credential import SharedCredential
 from zava.platform.embedders.choice import Embedders
@@ -83,7 +84,8 @@ def build(settings: Settings) -> Application:
         calls_in_flight,
         monitor,
     )
-    server = build_server(sales_queries, TableSchemas(SchemaCatalogue(transactions), monitor), product_searches)
+    table_schemas = TableSchemas(SchemaCatalogue(pools), TenantStores(transactions), monitor)
+    server = build_server(sales_queries, table_schemas, product_searches)
 
     issuer = TrustedIssuer.of(settings)
     authentication = Authentication(

@@ -100,18 +100,22 @@ async def test_the_schema_tool_describes_the_tables_asked_for_with_the_callers_o
     server_url: str, token_for: Callable[..., str]
 ) -> None:
     async with connected(server_url, token_for("store_manager", stores=["tacoma"])) as client:
-        answer = document(
-            await client.call_tool("get_multiple_table_schemas", {"table_names": ["retail.stores", "orders"]})
-        )
+        named = await client.call_tool("get_multiple_table_schemas", {"table_names": ["retail.stores", "orders"]})
         unknown = await client.call_tool("get_multiple_table_schemas", {"table_names": ["pg_class"]})
-        everything = document(await client.call_tool("get_multiple_table_schemas", {"table_names": []}))
-    assert [table["table"] for table in answer["tables"]] == ["retail.stores", "retail.orders"]
-    name = next(column for column in answer["tables"][0]["columns"] if column["name"] == "store_name")
-    assert name["valid_values"] == ["Zava Retail Tacoma"]
-    order_id = answer["tables"][1]["columns"][0]
-    assert order_id == {"name": "order_id", "type": "uuid", "key": "primary", "description": "Identifier of the order."}
+        everything = await client.call_tool("get_multiple_table_schemas", {"table_names": []})
+    (content,) = named.content
+    assert isinstance(content, TextContent)
+    assert named.structured_content is not None
+    stores, orders = named.structured_content["tables"]
+    assert (stores["table"], orders["table"]) == ("retail.stores", "retail.orders")
+    values = {column["name"]: column.get("valid_values") for column in stores["columns"]}
+    assert (values["store_name"], values["region"]) == (["Zava Retail Tacoma"], ["puget-sound"])
+    order_id = {"name": "order_id", "type": "uuid", "key": "primary", "description": "Identifier of the order."}
+    assert orders["columns"][0] == order_id
+    assert {store.name for store in STORES if store.name in content.text} == {"Zava Retail Tacoma"}
     assert (unknown.is_error, document(unknown)["code"]) == (True, "VALIDATION_ERROR")
-    assert len(everything["tables"]) == 9
+    assert everything.structured_content is not None
+    assert len(everything.structured_content["tables"]) == 9
 
 
 async def test_the_date_tool_tells_the_time_in_utc(server_url: str, token_for: Callable[..., str]) -> None:

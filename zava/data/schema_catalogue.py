@@ -1,46 +1,65 @@
-"""What the tables look like: columns, keys and comments from PostgreSQL's own catalogue, read by the reader login.
+"""What the tables look like: columns, keys and comments from PostgreSQL's own catalogue.
 
-Nothing here depends on the caller but the names of the stores, which come from a tenant transaction.
+Nothing here depends on the caller, so one copy serves everybody. It is read by the app login, which sees no tenant row
+at all: whatever is added to these statements, a tenant's value cannot get into the copy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import asyncpg
-
+from zava.data.app_transaction import app_transaction
+from zava.data.pools import Pools
 from zava.data.repeated_read import repeated_read
-from zava.data.tenant_context import TenantScope
-from zava.data.tenant_transaction import TenantTransactions
+from zava.data.retail_schema import RETAIL_TABLES
 
+_FRESH_SECONDS = 600.0
 _TIMEOUT_SECONDS = 5.0
+_MOST_VALUES = 100
 
-_TABLES = """
-SELECT c.relname AS table_name, obj_description(c.oid, 'pg_class') AS description,
-       a.attname AS column_name, format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS nullable,
-       col_description(c.oid, a.attnum) AS comment,
+_COLUMNS = """
+SELECT c.relname AS table_name, obj_description(c.oid, 'pg_class') AS description, a.attname AS column_name,
+       replace(format_type(a.atttypid, NULL), 'timestamp with time zone', 'timestamptz') AS type,
+       NOT a.attnotnull AS nullable, col_description(c.oid, a.attnum) AS comment,
        EXISTS (SELECT FROM pg_constraint AS p
-                WHERE p.conrelid = c.oid AND p.contype = 'p' AND a.attnum = ANY (p.conkey)) AS primary_key,
-       (SELECT f.confrelid::regclass::text FROM pg_constraint AS f
-         WHERE f.conrelid = c.oid AND f.contype = 'f' AND a.attnum = f.conkey[1] ORDER BY cardinality(f.conkey) LIMIT 1)
-           AS foreign_table
+                WHERE p.conrelid = c.oid AND p.contype = 'p' AND a.attnum = ANY (p.conkey)) AS primary_key
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind = 'r' AND c.relname = ANY ($1)
 ORDER BY array_position($1, c.relname::text), a.attnum
 """
 
-_VALID_VALUES = {
-    ("stores", "store_name"): "SELECT store_name FROM retail.stores ORDER BY 1",
-    ("stores", "region"): "SELECT DISTINCT region FROM retail.stores ORDER BY 1",
-    ("categories", "category_name"): "SELECT category_name FROM retail.categories ORDER BY 1",
-    ("product_types", "type_name"): "SELECT type_name FROM retail.product_types ORDER BY 1",
-    ("orders", "status"): "VALUES ('completed'), ('processing'), ('returned'), ('cancelled')",
-}
+# The column names of a foreign key are the same on both sides, all over the schema.
+_FOREIGN_KEYS = """
+SELECT c.relname AS table_name, p.relname AS parent,
+       array(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (number, position)
+             JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number ORDER BY k.position) AS columns
+FROM pg_constraint AS f JOIN pg_class AS c ON c.oid = f.conrelid JOIN pg_class AS p ON p.oid = f.confrelid
+WHERE f.contype = 'f' AND c.relnamespace = 'retail'::regnamespace
+ORDER BY cardinality(f.conkey), p.relname
+"""
+
+# Values from constraints of the form CHECK (column IN ('a', 'b')), and from the two tables that are the same for all.
+_VALUES = """
+SELECT c.relname AS table_name, a.attname AS column_name,
+       array(SELECT m[1] FROM regexp_matches(pg_get_constraintdef(k.oid), $$'([^']*)'::text$$, 'g') AS m) AS values
+FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid
+     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
+WHERE k.contype = 'c' AND c.relnamespace = 'retail'::regnamespace AND cardinality(k.conkey) = 1
+      AND pg_get_constraintdef(k.oid) LIKE '%= ANY (ARRAY[%'
+UNION ALL
+SELECT 'categories', 'category_name', array(SELECT category_name FROM retail.categories ORDER BY 1 LIMIT $1)
+UNION ALL
+SELECT 'product_types', 'type_name', array(SELECT DISTINCT type_name FROM retail.product_types ORDER BY 1 LIMIT $1)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """`references` is the table a foreign key points to; `valid_values` are all, or none when they are many."""
+
     name: str
     type: str
     nullable: bool
@@ -52,46 +71,61 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """`joins` are the ends of JOIN clauses along the foreign keys: `stores USING (store_id)`."""
+
     name: str
     description: str
     columns: tuple[Column, ...]
+    joins: tuple[str, ...]
 
 
 class SchemaCatalogue:
-    def __init__(self, transactions: TenantTransactions) -> None:
-        self._transactions = transactions
+    """All tables of schema `retail`, read again when the copy is older than ten minutes."""
 
-    async def tables(self, names: Sequence[str], scope: TenantScope, *, deadline: float) -> list[Table]:
-        """The named tables of schema `retail`, in the order asked; valid values are those within `scope`.
+    def __init__(self, pools: Pools, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pools = pools
+        self._clock = clock
+        self._tables: Mapping[str, Table] = {}
+        self._read_at = float("-inf")
+
+    async def tables(self) -> Mapping[str, Table]:
+        """Every table by its name.
 
         Raises:
-            DatabaseError: and its kin, as `TenantTransactions.open` lists them.
+            DatabaseError: and its kin, as `app_transaction` lists them, when there is no fresh copy.
         """
-        rows, values = await repeated_read(lambda: self._read(names, scope, deadline), deadline=deadline)
+        if self._clock() - self._read_at >= _FRESH_SECONDS:
+            self._tables = await repeated_read(self._read)
+            self._read_at = self._clock()
+        return self._tables
+
+    async def _read(self) -> Mapping[str, Table]:
+        async with app_transaction(self._pools, statement_seconds=_TIMEOUT_SECONDS) as connection:
+            rows = await connection.fetch(_COLUMNS, list(RETAIL_TABLES))
+            keys = await connection.fetch(_FOREIGN_KEYS)
+            found = await connection.fetch(_VALUES, _MOST_VALUES + 1)
+        references: dict[tuple[str, str], str] = {}
+        joins: defaultdict[str, list[str]] = defaultdict(list)
+        for table, parent, columns in keys:
+            references.setdefault((table, columns[0]), parent)
+            joins[table].append(f"{parent} USING ({', '.join(columns)})")
+        values = {(table, column): tuple(several) for table, column, several in found if len(several) <= _MOST_VALUES}
         tables: dict[str, tuple[str, list[Column]]] = {}
         for row in rows:
             _, columns = tables.setdefault(row["table_name"], (row["description"] or "", []))
+            place = (row["table_name"], row["column_name"])
             columns.append(
                 Column(
                     name=row["column_name"],
                     type=row["type"],
                     nullable=row["nullable"],
                     primary_key=row["primary_key"],
-                    references=row["foreign_table"],
+                    references=references.get(place),
                     description=row["comment"] or "",
-                    valid_values=values.get((row["table_name"], row["column_name"]), ()),
+                    valid_values=values.get(place, ()),
                 )
             )
-        return [Table(name, description, tuple(columns)) for name, (description, columns) in tables.items()]
-
-    async def _read(
-        self, names: Sequence[str], scope: TenantScope, deadline: float
-    ) -> tuple[list[asyncpg.Record], dict[tuple[str, str], tuple[str, ...]]]:
-        async with self._transactions.open(scope, timeout_seconds=_TIMEOUT_SECONDS, deadline=deadline) as connection:
-            rows = await connection.fetch(_TABLES, list(names))
-            values = {
-                key: tuple(row[0] for row in await connection.fetch(query))
-                for key, query in _VALID_VALUES.items()
-                if key[0] in names
-            }
-        return rows, values
+        return {
+            name: Table(name, description, tuple(columns), tuple(joins[name]))
+            for name, (description, columns) in tables.items()
+        }

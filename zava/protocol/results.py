@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
@@ -15,9 +16,17 @@ from zava.protocol.request import McpRequest, request_of
 
 _log = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer", bound=BaseModel)
 
-async def answer(context: Context, work: Callable[[McpRequest], Awaitable[BaseModel]]) -> CallToolResult:
-    """Run one tool's work: its model as compact JSON text and as structured content, each complete on its own.
+
+async def answer(
+    context: Context,
+    work: Callable[[McpRequest], Awaitable[Answer]],
+    text: Callable[[Answer], str] | None = None,
+) -> CallToolResult:
+    """Run one tool's work: its model as text and as structured content, each complete on its own.
+
+    The text is compact JSON unless `text` writes a better one.
 
     An error of Zava's tree becomes `isError` with `{code, message, hint}`; anything else says "internal error" and a
     correlation id that the log repeats beside the stack.
@@ -35,9 +44,8 @@ async def answer(context: Context, work: Callable[[McpRequest], Awaitable[BaseMo
             {"code": "INTERNAL_ERROR", "message": f"internal error, correlation id {request.correlation_id}"}
         )
     document = result.model_dump(mode="json", exclude_none=True)
-    return CallToolResult(
-        content=[TextContent(type="text", text=to_json(document).decode())], structured_content=document
-    )
+    written = text(result) if text else to_json(document).decode()
+    return CallToolResult(content=[TextContent(type="text", text=written)], structured_content=document)
 
 
 def _failure(document: dict[str, str]) -> CallToolResult:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mcp.server import CacheHint, MCPServer
+from mcp.types import Tool
 
 from zava import VERSION
+from zava.protocol import compact_schema
 from zava.protocol.tool_gate import tool_gate
 from zava.protocol.tools.current_utc_date import add_current_utc_date
 from zava.protocol.tools.execute_sales_query import add_execute_sales_query
@@ -24,11 +26,26 @@ INSTRUCTIONS = (
 _LISTS_CACHED_MS = 300_000
 
 
+class ZavaServer(MCPServer):
+    """The package's server, with schemas that cost a model fewer tokens."""
+
+    async def list_tools(self) -> list[Tool]:
+        return [
+            tool.model_copy(
+                update={
+                    "input_schema": compact_schema.without_titles(tool.input_schema),
+                    "output_schema": tool.output_schema and compact_schema.of_answers(tool.output_schema),
+                }
+            )
+            for tool in await super().list_tools()
+        ]
+
+
 def build_server(
     sales_queries: SalesQueries, table_schemas: TableSchemas, product_searches: ProductSearches
 ) -> MCPServer:
     """The server with everything a client sees; no transport is attached and nothing is opened."""
-    server = MCPServer(
+    server = ZavaServer(
         "zava",
         title="Zava Retail Analytics",
         version=VERSION,

@@ -10,11 +10,11 @@ CREATE TABLE retail.stores (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE retail.stores IS 'Stores of the retailer; one row per store the caller may see.';
-COMMENT ON COLUMN retail.stores.store_id IS 'Identifier of the store, used as store_id in every transactional table.';
-COMMENT ON COLUMN retail.stores.store_name IS 'Display name, for example Zava Retail Seattle.';
+COMMENT ON COLUMN retail.stores.store_id IS 'Identifier of the store, in every table.';
+COMMENT ON COLUMN retail.stores.store_name IS 'Display name of the store.';
 COMMENT ON COLUMN retail.stores.location IS 'City and state, or Online.';
-COMMENT ON COLUMN retail.stores.region IS 'Sales region: puget-sound, eastern-washington or online.';
-COMMENT ON COLUMN retail.stores.is_online IS 'True for the online store, false for a physical one.';
+COMMENT ON COLUMN retail.stores.region IS 'Sales region the store belongs to.';
+COMMENT ON COLUMN retail.stores.is_online IS 'True for the online store.';
 COMMENT ON COLUMN retail.stores.manager_id IS 'Identifier of the store''s manager, if one is appointed.';
 COMMENT ON COLUMN retail.stores.created_at IS 'When the store was entered.';
 
@@ -43,7 +43,7 @@ CREATE TABLE retail.categories (
 );
 COMMENT ON TABLE retail.categories IS 'Product categories, the same for every store.';
 COMMENT ON COLUMN retail.categories.category_id IS 'Identifier of the category.';
-COMMENT ON COLUMN retail.categories.category_name IS 'Display name, for example Power Tools.';
+COMMENT ON COLUMN retail.categories.category_name IS 'Display name of the category.';
 
 CREATE TABLE retail.product_types (
     type_id     integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -55,7 +55,7 @@ CREATE TABLE retail.product_types (
 COMMENT ON TABLE retail.product_types IS 'Kinds of products within a category, the same for every store.';
 COMMENT ON COLUMN retail.product_types.type_id IS 'Identifier of the product type.';
 COMMENT ON COLUMN retail.product_types.category_id IS 'Category the type belongs to.';
-COMMENT ON COLUMN retail.product_types.type_name IS 'Display name, for example Hammers.';
+COMMENT ON COLUMN retail.product_types.type_name IS 'Display name of the type.';
 
 CREATE TABLE retail.products (
     product_id           uuid PRIMARY KEY,
@@ -113,7 +113,7 @@ COMMENT ON COLUMN retail.orders.customer_id IS 'Customer who ordered.';
 COMMENT ON COLUMN retail.orders.store_id IS 'Store that sold.';
 COMMENT ON COLUMN retail.orders.order_date IS 'When the order was placed (UTC).';
 COMMENT ON COLUMN retail.orders.total_amount IS 'Sum of the lines'' total_amount, US dollars.';
-COMMENT ON COLUMN retail.orders.status IS 'completed, processing, returned or cancelled; revenue counts completed and processing.';
+COMMENT ON COLUMN retail.orders.status IS 'State of the order; revenue counts completed and processing.';
 
 CREATE TABLE retail.order_items (
     order_item_id    uuid PRIMARY KEY,
@@ -150,8 +150,8 @@ CREATE TABLE retail.product_description_embeddings (
 COMMENT ON TABLE retail.product_description_embeddings IS 'Vectors of product texts for semantic search, one row per product and model.';
 COMMENT ON COLUMN retail.product_description_embeddings.product_id IS 'Product whose text was embedded.';
 COMMENT ON COLUMN retail.product_description_embeddings.embedding_model IS 'Model that made the vector; never compare vectors of two models.';
-COMMENT ON COLUMN retail.product_description_embeddings.description_embedding IS 'Vector of 1536 numbers; compare two with <=> (cosine distance), do not print it.';
-COMMENT ON COLUMN retail.product_description_embeddings.content_hash IS 'SHA-256 of the embedded text, to see when it is stale.';
+COMMENT ON COLUMN retail.product_description_embeddings.description_embedding IS 'Compare two with <=> (cosine distance); do not print it.';
+COMMENT ON COLUMN retail.product_description_embeddings.content_hash IS 'SHA-256 of the embedded text.';
 COMMENT ON COLUMN retail.product_description_embeddings.last_updated IS 'When the vector was made.';
 
 CREATE INDEX orders_store_date ON retail.orders (store_id, order_date DESC);
