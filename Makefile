@@ -57,11 +57,12 @@ runtime: $(VENV)/dev.stamp  ## run the tests on Microsoft's own Functions runtim
 	$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements-runtime.txt
 	$(BIN) -m pytest tests/e2e/runtime
 
-check: $(VENV)/dev.stamp  ## format, lint, types and layers, as CI does
+check: $(VENV)/dev.stamp  ## format, lint, types, layers and Bicep, as CI does
 	$(BIN) -m ruff format --check .
 	$(BIN) -m ruff check .
 	$(BIN) -m pyright --pythonpath $(BIN)
 	$(VENV)/bin/lint-imports --no-cache
+	$(BIN) -m tests.infra.bicep infra
 
 format: $(VENV)/dev.stamp  ## put the code into shape
 	$(BIN) -m ruff format .
