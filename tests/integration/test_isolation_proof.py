@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,13 @@ async def test_a_healthy_database_proves_every_check(database: Database) -> None
 
 # What is done to the database, and the check that must fail. Statements on roles are undone by the second one, because
 # roles belong to the whole server.
+_GUARD_WITHOUT_TIMES = """
+DO $do$
+BEGIN
+    EXECUTE replace(pg_get_functiondef('guard.current_store_ids()'::regprocedure), '{check}', 'false');
+END $do$
+"""
+
 _BREAKS = {
     "FORCE dropped": ("ALTER TABLE retail.orders NO FORCE ROW LEVEL SECURITY", "", "row_security_is_forced"),
     "row security off": ("ALTER TABLE retail.stores DISABLE ROW LEVEL SECURITY", "", "row_security_is_forced"),
@@ -95,6 +104,8 @@ _BREAKS = {
         "",
         "without_context_no_row_is_seen",
     ),
+    "expiry ignored": (_GUARD_WITHOUT_TIMES.format(check="remaining <= 0"), "", "expired_context_sees_nothing"),
+    "any end allowed": (_GUARD_WITHOUT_TIMES.format(check="remaining > 120"), "", "long_lived_context_sees_nothing"),
     "guard gone": ("DROP FUNCTION guard.current_store_ids() CASCADE", "", "checks_can_be_made"),
     "login bypasses row security": (
         "ALTER ROLE zava_reader BYPASSRLS",
@@ -108,6 +119,12 @@ _BREAKS = {
         "login_is_member_of_nothing",
     ),
 }
+
+
+def test_the_security_document_lists_every_check_and_each_can_be_broken() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    documented = re.findall(r"^\| `([a-z]+_[a-z_]+)` \|", text, re.MULTILINE)
+    assert sorted(documented) == sorted({check for _, _, check in _BREAKS.values()})
 
 
 @pytest.mark.parametrize(("broken", "mended", "check"), _BREAKS.values(), ids=_BREAKS)

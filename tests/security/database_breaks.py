@@ -56,7 +56,7 @@ END $do$
 class Break:
     """What is done to the database, what is tried there, and what must be found: by the attempt, and by the proof.
 
-    The proof looks at no context's times: where it has nothing to say, `proof` is empty.
+    The proof cannot know a retired key: where it has nothing to say, `proof` is empty.
     """
 
     statement: str
@@ -149,7 +149,7 @@ DATABASE_BREAKS = {
         _GUARD.format(before="remaining <= 0 OR remaining > 120", after="false"),
         "TABLE retail.customers",
         "rows of spokane",
-        "",
+        "expired_context_sees_nothing",
         transactions=forged("expired"),
         own=(),
     ),
@@ -157,7 +157,7 @@ DATABASE_BREAKS = {
         _GUARD.format(before="OR remaining > 120", after=""),
         "TABLE retail.customers",
         "rows of spokane",
-        "",
+        "long_lived_context_sees_nothing",
         transactions=forged("valid for a year"),
         own=(),
     ),

@@ -83,7 +83,7 @@ class ReadWriteTransactions(TenantTransactions):
         self, scope: TenantScope, *, timeout_seconds: float, deadline: float
     ) -> AsyncGenerator[PoolConnectionProxy]:
         async with self._pools.reader.connection() as connection:
-            await connection.execute("BEGIN READ WRITE")
+            await connection.execute(tenant_transaction._BEGIN.replace("READ ONLY", "READ WRITE"))
             try:
                 await self._begin(connection, scope, timeout_seconds)
                 yield connection

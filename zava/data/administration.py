@@ -56,7 +56,7 @@ class LoginLimits:
     app_connections: int = 10
 
 
-# A role's settings are defaults that its sessions could change; the transaction the app opens says each again.
+# A role's settings are defaults that its sessions could change; every transaction of the app goes back to them.
 _READER_SETTINGS = {
     "default_transaction_read_only": "on",
     "statement_timeout": "30s",

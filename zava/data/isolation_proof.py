@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 _PROVED_SECONDS = 300.0
 _FAILED_SECONDS = 5.0
+_AN_HOUR = 3_600
 _CANNOT_BE_MADE = "checks_can_be_made"
 
 # One column a check; true means it holds. Written against the catalogue, so that a table added later is checked too.
@@ -145,7 +146,13 @@ class IsolationProof:
         own = await connection.fetchval(_SET_CONTEXT, ContextSigner(self._signing_key).sign(nobody), column=1)
         if frozenset(own or ()) != nobody.store_ids:
             failed.append("own_context_is_confirmed")
-        stranger = ContextSigner(SigningKey.generate(self._signing_key.key_id)).sign(nobody)
-        if await connection.fetchval(_SET_CONTEXT, stranger, column=1) or await connection.fetchval(_TENANT_ROWS):
-            failed.append("forged_context_sees_nothing")
+        refused = {
+            "forged_context_sees_nothing": ContextSigner(SigningKey.generate(self._signing_key.key_id)),
+            "expired_context_sees_nothing": ContextSigner(self._signing_key, lambda: time.time() - _AN_HOUR),
+            "long_lived_context_sees_nothing": ContextSigner(self._signing_key, lambda: time.time() + _AN_HOUR),
+        }
+        for name, signer in refused.items():
+            verified = await connection.fetchval(_SET_CONTEXT, signer.sign(nobody), column=1)
+            if verified or await connection.fetchval(_TENANT_ROWS):
+                failed.append(name)
         return failed

@@ -20,6 +20,12 @@ from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, TenantScope
 from zava.errors import IsolationError, QueryTimeoutError
 
+# What an earlier transaction left on the session ends here, because behind a pooler nobody else ends it: settings, of
+# which some would change answers or lift limits, and cursors, which would hold another tenant's rows.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY NOT DEFERRABLE; RESET ALL; CLOSE ALL"
+
+# RESET ALL goes back to the role's defaults, which are no wall, so what walls stand on is said again. With row_security
+# off queries fail; without standard_conforming_strings a text ends elsewhere than the policy has read.
 # search_path: public holds the vector operators; nobody but its owner may create anything in either schema.
 _OPEN = """
 SELECT set_config('zava.tenant_context', $1, true),
@@ -27,6 +33,8 @@ SELECT set_config('zava.tenant_context', $1, true),
        set_config('lock_timeout', '2s', true),
        set_config('search_path', 'pg_catalog, retail, public', true),
        set_config('TimeZone', 'UTC', true),
+       set_config('row_security', 'on', true),
+       set_config('standard_conforming_strings', 'on', true),
        guard.current_store_ids() AS verified
 """
 
@@ -58,7 +66,7 @@ class TenantTransactions:
             try:
                 async with asyncio.timeout_at(_on_loop_clock(deadline)):
                     await self._proof.ensure()
-                    async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
+                    async with self._pools.reader.connection() as connection, _transaction(connection):
                         statement_seconds = max(0.05, min(timeout_seconds, deadline - time.monotonic()))
                         await self._begin(connection, scope, statement_seconds)
                         yield connection
@@ -69,12 +77,25 @@ class TenantTransactions:
 
     async def _begin(self, connection: PoolConnectionProxy, scope: TenantScope, statement_seconds: float) -> None:
         limit = f"{int(statement_seconds * 1000)}ms"
-        verified: Iterable[UUID] | None = await connection.fetchval(_OPEN, self._signer.sign(scope), limit, column=5)
+        opened = await connection.fetchrow(_OPEN, self._signer.sign(scope), limit)
+        verified: Iterable[UUID] | None = opened and opened["verified"]
         if frozenset(verified or ()) != scope.store_ids:
             raise IsolationError(
                 "The database did not confirm which stores this call may see, so nothing was read.",
                 "Report this to the operator; trying again rarely helps.",
             )
+
+
+@asynccontextmanager
+async def _transaction(connection: PoolConnectionProxy) -> AsyncGenerator[None]:
+    # asyncpg's own would take one more round trip for what stands behind BEGIN.
+    await connection.execute(_BEGIN)
+    try:
+        yield
+    except BaseException:
+        await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
 
 
 def _on_loop_clock(deadline: float) -> float:
