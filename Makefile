@@ -51,6 +51,7 @@ clean-data:  ## throw the local database, keys and tokens away
 
 test: $(VENV)/dev.stamp  ## run the tests (their own database; needs nothing running)
 	@$(BIN) -m tests.conformance.node_tools || echo "Without npm the tests with the MCP Inspector are skipped." >&2
+	@$(BIN) -m tests.browser.packages || echo "Without npm the tests in the browser are skipped." >&2
 	$(BIN) -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=xml
 
 runtime: $(VENV)/dev.stamp  ## run the tests on Microsoft's own Functions runtime (Python 3.13: make runtime PYTHON=python3.13)

@@ -20,7 +20,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.conformance.node_tools import SUITE, NodeToolsError, install, node
+from tests.conformance.node_tools import PACKAGES, SUITE, NodeToolsError, node
 from zava.local import dev_host
 
 FOLDER = Path(__file__).parent
@@ -80,7 +80,7 @@ async def run_suite(url: str, name: str, options: list[str]) -> int:
 
 
 async def main() -> int:
-    install()
+    PACKAGES.install()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

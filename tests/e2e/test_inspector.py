@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.node_tools import INSPECTOR, installed, node
+from tests.conformance.node_tools import INSPECTOR, PACKAGES, node
 
 TOOLS = {"execute_sales_query", "get_multiple_table_schemas", "get_current_utc_date", "semantic_search_products"}
 ERAS = ["legacy", "modern"]
@@ -52,7 +52,7 @@ class Inspector:
 @pytest.fixture(scope="module")
 def inspector(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Inspector]:
     """`inspector(bearer)`."""
-    if not installed():
+    if not PACKAGES.installed():
         problem = "the Inspector is not installed: run python -m tests.conformance.node_tools"
         if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
             pytest.fail(problem)
