@@ -33,8 +33,7 @@ def alternatives(node: Expression) -> Iterator[Expression]:
 
 def check_literal(file: File, value: Expression, parameter: Parameter, what: str) -> None:
     """A literal given for a parameter has its type, and is one of the values it allows."""
-    given = kind_of(file, value)
-    if given and given != parameter.type.kind:
+    for given in sorted(_kinds(file, value) - {parameter.type.kind}):
         file.report(value.at, "BCP033", f"{what}: expected {parameter.type.kind}, got {given}")
     allowed = parameter.decorated("allowed")
     literal = value.literal if isinstance(value, Text) else value.value if isinstance(value, Literal) else None
@@ -46,29 +45,34 @@ def check_literal(file: File, value: Expression, parameter: Parameter, what: str
 
 def kind_of(file: File, node: Expression) -> str | None:
     """string, int, bool, object or array, where the text itself says so."""
+    kinds = _kinds(file, node)
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _kinds(file: File, node: Expression) -> set[str]:
+    """All it may be: branches of a condition may differ, and then one of them is wrong."""
     node = bare(node)
     match node:
         case Text():
-            return "string"
+            return {"string"}
         case Literal(bool()):
-            return "bool"
+            return {"bool"}
         case Literal(int()):
-            return "int"
+            return {"int"}
         case Object():
-            return "object"
+            return {"object"}
         case Array() | For():
-            return "array"
+            return {"array"}
         case Name(name):
             declared = file.names.get(name)
             if isinstance(declared, Parameter):
-                return declared.type.kind
-            return kind_of(file, declared.value) if isinstance(declared, Variable) else None
+                return {declared.type.kind}
+            return _kinds(file, declared.value) if isinstance(declared, Variable) else set()
         case Access(target, name):
             declared = file.names.get(target.name) if isinstance(target, Name) else None
             if not isinstance(declared, Variable):
-                return None
+                return set()
             objects = [value for value in alternatives(declared.value) if isinstance(value, Object)]
-            kinds = {kind_of(file, value.by_name[name]) for value in objects if name in value.by_name}
-            return kinds.pop() if len(kinds) == 1 else None
+            return {kind for value in objects if name in value.by_name for kind in _kinds(file, value.by_name[name])}
         case _:
-            return None
+            return set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from tests.infra.bicep.expressions import ExpressionReader
 from tests.infra.bicep.lexer import tokens
 from tests.infra.bicep.syntax import (
@@ -21,9 +23,10 @@ from tests.infra.bicep.syntax import (
 _KINDS = {"string", "int", "bool", "object", "array"}
 
 
-def parse(source: str) -> list[Declaration]:
+@cache  # a project is read many times over, mostly unchanged
+def parse(source: str) -> tuple[Declaration, ...]:
     """Raises BicepError where the text is no Bicep, or Bicep that `infra/` does not use."""
-    return _FileReader(tokens(source)).declarations()
+    return tuple(_FileReader(tokens(source)).declarations())
 
 
 class _FileReader(ExpressionReader):

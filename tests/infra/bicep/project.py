@@ -37,7 +37,7 @@ class Diagnostic:
 class File:
     path: Path
     source: str
-    declarations: list[Declaration] = field(default_factory=list[Declaration])
+    declarations: tuple[Declaration, ...] = ()
     names: dict[str, Declaration] = field(default_factory=dict[str, Declaration])
     diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
 
