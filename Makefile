@@ -77,7 +77,7 @@ fuzz: $(VENV)/dev.stamp  ## fuzz the SQL policy, guided by coverage: FUZZ_SECOND
 	$(BIN) tests/security/fuzz_sql_policy.py --seconds "$(FUZZ_SECONDS)"
 
 bench: $(VENV)/dev.stamp  ## measure, as ratios inside one run: QUICK=--quick
-	@for name in endpoint tool_call row_security search embedding_refresh; do \
+	@for name in endpoint tool_call under_attack row_security search embedding_refresh; do \
 	  echo "== $$name"; $(BIN) -m benchmarks.$$name $(QUICK) || missed=1; done; exit $${missed:-0}
 
 lock:  ## pin requirements*.in again (needs uv)

@@ -57,7 +57,7 @@ var size = production
       alwaysReady: 1
       readerPool: 6
       appPool: 2
-      callsInFlight: 3
+      callsInFlight: 2
       postgresPort: 6432
       readerConnectionLimit: 60
       appConnectionLimit: 60

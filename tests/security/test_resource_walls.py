@@ -196,7 +196,7 @@ async def test_a_principal_with_calls_running_gets_busy_and_others_do_not_wait_f
     disturbed = await p95(until)
     await asyncio.gather(*attacks)
     assert {type(problem) for problem in refusals} == {BusyError, QueryTimeoutError}
-    # Measured in docs/security.md; the bound here only catches a wall that is gone, since this machine may be busy.
+    # benchmarks/under_attack.py measures it; the bound here only catches a wall that is gone: this machine may be busy.
     assert disturbed < 10 * idle, f"idle p95 {idle * 1e3:.1f} ms, disturbed {disturbed * 1e3:.1f} ms"
 
 

@@ -129,7 +129,9 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(
         25, gt=0, le=200, description="Deadline of one call, all its steps together."
     )
-    calls_in_flight_per_principal: int = Field(3, ge=1, description="Calls one caller may have running in one worker.")
+    calls_in_flight_per_principal: int = Field(
+        2, ge=1, description="Calls one caller may have running in one worker; others of its wait a second for a place."
+    )
 
     embedder: Literal["azure", "minilm", "hash"] = Field(
         "hash",

@@ -125,7 +125,7 @@ class ProductSearches:
         text = _cleaned(description, notices)
         if not text:
             return SearchResult((), "lexical", _joined([*notices, "The query is empty: describe the product."]))
-        with self._calls_in_flight.one_more(scope.subject):
+        async with self._calls_in_flight.one_more(scope.subject):
             model, vector = await self._vector(text, deadline, notices)
             suspects = await self._suspects(text)
             with self._monitor.watch("semantic_search_products"):

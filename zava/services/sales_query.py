@@ -42,7 +42,7 @@ class SalesQueries:
             record.sql_fingerprint = analysis.fingerprint or None
         if isinstance(decision, Refused):
             raise QueryRefusedError(f"Refused ({decision.rule}): {decision.piece}", decision.hint)
-        with self._calls_in_flight.one_more(scope.subject):
+        async with self._calls_in_flight.one_more(scope.subject):
             seconds = _COLLECTING_SECONDS if decision.collects else math.inf
             with self._monitor.watch("execute_sales_query", decision.fingerprint):
                 return await self._runner.run(decision.statement, scope, deadline=deadline, at_most_seconds=seconds)
