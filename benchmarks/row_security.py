@@ -37,7 +37,7 @@ async def measure(prepared: Prepared, rounds: int) -> list[Row]:
     settings = prepared.settings
     pools = Pools(settings)
     key = SigningKey.parse(settings.tenant_signing_key.get_secret_value())
-    transactions = TenantTransactions(pools, ContextSigner(key), IsolationProof(pools, key))
+    transactions = TenantTransactions(pools, ContextSigner(key), IsolationProof(pools, ContextSigner(key)))
     oracle = await prepared.superuser.open()
     for setting in ("max_parallel_workers_per_gather = 0", "work_mem = '16MB'", "jit = off"):
         await oracle.execute(f"SET {setting}")

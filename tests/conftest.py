@@ -77,7 +77,7 @@ class Database:
     def transactions(self, pools: Pools, signer: ContextSigner | None = None) -> TenantTransactions:
         """What the app opens transactions with, or the same with another signer."""
         key = SigningKey.parse(self.cluster.secrets.tenant_signing_key)
-        return TenantTransactions(pools, signer or ContextSigner(key), IsolationProof(pools, key))
+        return TenantTransactions(pools, signer or ContextSigner(key), IsolationProof(pools, ContextSigner(key)))
 
 
 @pytest.fixture(scope="session")

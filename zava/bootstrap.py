@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zava.data.call_rates import SharedCallRates
+from zava.data.context_signers import SecretSigners
 from zava.data.embedding_lease import EmbeddingLeases
 from zava.data.embedding_models import EmbeddingModels
 from zava.data.embedding_store import EmbeddingStore
@@ -17,10 +18,10 @@ from zava.data.query_runner import QueryLimits, QueryRunner
 from zava.data.revocations import Revocations
 from zava.data.schema_catalogue import SchemaCatalogue
 from zava.data.store_directory import StoreDirectory
-from zava.data.tenant_context import ContextSigner, SigningKey
 from zava.data.tenant_stores import TenantStores
 from zava.data.tenant_transaction import TenantTransactions
 from zava.platform.credential import SharedCredential
+from zava.platform.database_login import DatabaseLogins
 from zava.platform.embedders.choice import Embedders
 from zava.platform.jwks import JwksCache
 from zava.platform.operator_key import OperatorKeys
@@ -63,17 +64,17 @@ class Application:
 
 
 def build(settings: Settings) -> Application:
-    pools = Pools(settings)
-    signing_key = SigningKey.parse(settings.tenant_signing_key.get_secret_value())
-    proof = IsolationProof(pools, signing_key)
-    transactions = TenantTransactions(pools, ContextSigner(signing_key), proof)
+    credential = SharedCredential.of(settings)
+    secrets = Secrets.of(settings, credential)
+    pools = Pools(settings, DatabaseLogins.of(settings, secrets, credential))
+    signers = SecretSigners(secrets)
+    proof = IsolationProof(pools, signers)
+    transactions = TenantTransactions(pools, signers, proof)
     limits = QueryLimits(settings.query_max_rows, settings.query_max_bytes, settings.query_timeout_seconds)
     calls_in_flight = CallsInFlight(settings.calls_in_flight_per_principal)
     monitor = QueryMonitor(settings.slow_query_seconds)
     sales_queries = SalesQueries(QueryRunner(transactions, limits), calls_in_flight, monitor)
 
-    credential = SharedCredential.of(settings)
-    secrets = Secrets.of(settings, credential)
     embedders = Embedders(settings, credential)
     models = EmbeddingModels(pools)
     product_searches = ProductSearches(

@@ -13,13 +13,13 @@ from tests.conftest import Database
 from zava import bootstrap
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
-from zava.data.tenant_context import SigningKey
+from zava.data.tenant_context import ContextSigner, SigningKey
 from zava.errors import DatabaseUnavailableError, IsolationError
 from zava.platform.settings import Settings
 
 
 def _proof(database: Database, pools: Pools) -> IsolationProof:
-    return IsolationProof(pools, SigningKey.parse(database.cluster.secrets.tenant_signing_key))
+    return IsolationProof(pools, ContextSigner(SigningKey.parse(database.cluster.secrets.tenant_signing_key)))
 
 
 async def test_a_healthy_database_proves_every_check(database: Database) -> None:
@@ -155,7 +155,7 @@ async def test_a_proof_is_made_again_after_five_minutes(fresh_database: Database
     pools = Pools(fresh_database.settings)
     now = 1_000.0
     key = SigningKey.parse(fresh_database.cluster.secrets.tenant_signing_key)
-    proof = IsolationProof(pools, key, clock=lambda: now)
+    proof = IsolationProof(pools, ContextSigner(key), clock=lambda: now)
     try:
         await proof.ensure()
         await superuser.execute("ALTER TABLE retail.orders NO FORCE ROW LEVEL SECURITY")
@@ -206,5 +206,5 @@ async def test_readiness_without_a_database_is_503_and_says_so(database: Databas
         {"status": "not ready", "database": "failed", "isolation": "unknown"},
     )
     with pytest.raises(DatabaseUnavailableError):
-        await IsolationProof(application.pools, SigningKey.generate("k")).ensure()
+        await IsolationProof(application.pools, ContextSigner(SigningKey.generate("k"))).ensure()
     await application.pools.close()

@@ -42,7 +42,7 @@ def _command(database: Database, *arguments: str, **changes: str) -> subprocess.
 
 
 async def _orders_with(key: SigningKey, pools: Pools) -> int:
-    transactions = TenantTransactions(pools, ContextSigner(key), IsolationProof(pools, key))
+    transactions = TenantTransactions(pools, ContextSigner(key), IsolationProof(pools, ContextSigner(key)))
     async with transactions.open(SCOPE, timeout_seconds=5, deadline=time.monotonic() + 5) as connection:
         return await connection.fetchval("SELECT count(*) FROM retail.orders")
 

@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import Database
 from zava.data.pools import LazyPool, PoolConfiguration, Pools
 from zava.errors import DatabaseUnavailableError
+from zava.local.environment import settings_of
+from zava.platform.database_login import DatabaseLogins
 
 
 def _pool(database: Database, **changes: object) -> LazyPool:
@@ -18,7 +20,7 @@ def _pool(database: Database, **changes: object) -> LazyPool:
         "port": server.port,
         "database": database.name,
         "user": "zava_reader",
-        "password": database.cluster.secrets.reader_password,
+        "password": DatabaseLogins.of(database.settings).reader,
         "sslmode": "disable",
         "max_size": 3,
     }
@@ -65,11 +67,12 @@ async def test_a_database_that_is_away_is_a_retryable_error_and_mends_itself(
 
 
 async def test_a_wrong_password_is_not_told_to_callers(database: Database) -> None:
-    pool = _pool(database, password="wrong-password")
+    wrong = settings_of(database.environment | {"POSTGRES_PASSWORD": "wrong-one"})
+    pool = _pool(database, password=DatabaseLogins.of(wrong).reader)
     with pytest.raises(DatabaseUnavailableError) as caught:
         async with pool.connection():
             raise AssertionError("that password must not open the door")
-    assert "password" not in str(caught.value.as_dict())
+    assert "wrong-one" not in str(caught.value.as_dict())
     await pool.close()
 
 

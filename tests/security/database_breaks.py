@@ -25,7 +25,7 @@ from zava.data.tenant_transaction import TenantTransactions
 
 def trusting(parts: Planted) -> IsolationProof:
     """The proof would stop every call in a broken database; here the wall behind it is looked at."""
-    return TrustingProof(parts.pools, parts.signing_key)
+    return TrustingProof(parts.pools, parts.signer)
 
 
 def as_the_app(parts: Planted) -> TenantTransactions:

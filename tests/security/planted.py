@@ -101,7 +101,7 @@ async def opened(database: Database) -> AsyncGenerator[Planted]:
     """The parts for one database; what they opened is closed afterwards."""
     superuser = await database.superuser()
     pools, key = Pools(database.settings), signing_key_of(database)
-    proof = IsolationProof(pools, key)
+    proof = IsolationProof(pools, ContextSigner(key))
     transactions = TenantTransactions(pools, ContextSigner(key), proof)
     try:
         yield Planted(database, pools, proof, transactions, superuser, await Evidence.collect(superuser))

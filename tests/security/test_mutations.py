@@ -121,7 +121,8 @@ class _WithLiterals(TenantTransactions):
     """Writes the context into the statement, where a bind parameter belongs."""
 
     async def _begin(self, connection: PoolConnectionProxy, scope: TenantScope, statement_seconds: float) -> None:
-        opening = tenant_transaction._OPEN.replace("$1", f"'{self._signer.sign(scope)}'").replace("$2", "'5s'")
+        context = (await self._signers.current()).sign(scope)
+        opening = tenant_transaction._OPEN.replace("$1", f"'{context}'").replace("$2", "'5s'")
         await connection.fetch(opening)
 
 

@@ -40,7 +40,7 @@ class _OracleTransactions(TenantTransactions):
     """A superuser's transaction where a tenant's is expected: row security does not bind it."""
 
     def __init__(self, planted: Planted) -> None:
-        super().__init__(planted.pools, planted.transactions._signer, planted.proof)
+        super().__init__(planted.pools, planted.transactions._signers, planted.proof)
         self._superuser = planted.superuser
 
     @asynccontextmanager

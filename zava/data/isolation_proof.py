@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from asyncpg.pool import PoolConnectionProxy
 
+from zava.data.context_signers import Signers
 from zava.data.database_errors import translated
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
@@ -88,13 +89,13 @@ class IsolationProof:
     """Runs the checks, remembers what they said, and lets tenant data through only while they hold.
 
     Args:
-        signing_key: the app's own; a context signed with it must be confirmed, one signed with any other must not.
+        signers: the app's own; a context signed with their key must be confirmed, one signed with any other must not.
         clock: seconds, monotonic.
     """
 
-    def __init__(self, pools: Pools, signing_key: SigningKey, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pools: Pools, signers: Signers, clock: Callable[[], float] = time.monotonic) -> None:
         self._pools = pools
-        self._signing_key = signing_key
+        self._signers = signers
         self._clock = clock
         self._failed: tuple[str, ...] | None = None
         self._fresh_until = float("-inf")
@@ -122,12 +123,13 @@ class IsolationProof:
         return await asyncio.shield(running)
 
     async def _check(self) -> tuple[str, ...]:
+        signer = await self._signers.current()  # before a connection is taken
         try:
             with translated():
                 async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
                     row = await connection.fetchrow(_CHECKS)
                     failed = [name for name, holds in row.items() if holds is not True] if row else [_CANNOT_BE_MADE]
-                    failed += await self._failed_contexts(connection)
+                    failed += await self._failed_contexts(connection, signer)
         except DatabaseUnavailableError:
             raise
         except DatabaseError:
@@ -138,21 +140,26 @@ class IsolationProof:
             _log.critical("isolation is not proved, tenant data is not served; failed checks: %s", ", ".join(failed))
         return self._failed
 
-    async def _failed_contexts(self, connection: PoolConnectionProxy) -> list[str]:
+    async def _failed_contexts(self, connection: PoolConnectionProxy, signer: ContextSigner) -> list[str]:
         failed: list[str] = []
         nobody = TenantScope(frozenset({uuid4()}), "0" * 64)
         if await connection.fetchval(_TENANT_ROWS):
             failed.append("without_context_no_row_is_seen")
-        own = await connection.fetchval(_SET_CONTEXT, ContextSigner(self._signing_key).sign(nobody), column=1)
-        if frozenset(own or ()) != nobody.store_ids:
-            failed.append("own_context_is_confirmed")
-        refused = {
-            "forged_context_sees_nothing": ContextSigner(SigningKey.generate(self._signing_key.key_id)),
-            "expired_context_sees_nothing": ContextSigner(self._signing_key, lambda: time.time() - _AN_HOUR),
-            "long_lived_context_sees_nothing": ContextSigner(self._signing_key, lambda: time.time() + _AN_HOUR),
+        if not await _confirms(connection, signer, nobody):
+            refused, signer = signer, await self._signers.current(refused=signer)
+            if signer is refused or not await _confirms(connection, signer, nobody):
+                failed.append("own_context_is_confirmed")
+        strangers = {
+            "forged_context_sees_nothing": ContextSigner(SigningKey.generate(signer.key_id)),
+            "expired_context_sees_nothing": signer.shifted(-_AN_HOUR),
+            "long_lived_context_sees_nothing": signer.shifted(_AN_HOUR),
         }
-        for name, signer in refused.items():
-            verified = await connection.fetchval(_SET_CONTEXT, signer.sign(nobody), column=1)
+        for name, stranger in strangers.items():
+            verified = await connection.fetchval(_SET_CONTEXT, stranger.sign(nobody), column=1)
             if verified or await connection.fetchval(_TENANT_ROWS):
                 failed.append(name)
         return failed
+
+
+async def _confirms(connection: PoolConnectionProxy, signer: ContextSigner, scope: TenantScope) -> bool:
+    return frozenset(await connection.fetchval(_SET_CONTEXT, signer.sign(scope), column=1) or ()) == scope.store_ids

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -19,7 +21,10 @@ from pgvector.asyncpg import register_vector
 from zava.data.tls import tls
 from zava.errors import DatabaseUnavailableError
 from zava.platform.breaker import CircuitBreaker, CircuitOpenError
+from zava.platform.database_login import DatabaseLogins, Password
 from zava.platform.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 CONNECTION_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a lent connection may raise when the database ends it, is away (a timeout, too) or refuses a statement. The last
@@ -40,7 +45,7 @@ class PoolConfiguration:
     port: int
     database: str
     user: str
-    password: str = field(repr=False)
+    password: Password = field(repr=False)
     sslmode: str
     max_size: int
 
@@ -100,8 +105,8 @@ class LazyPool:
             port=configuration.port,
             database=configuration.database,
             user=configuration.user,
-            password=configuration.password,
-            ssl=tls(configuration.sslmode),
+            ssl=await asyncio.to_thread(tls, configuration.sslmode),  # reads the machine's certificates
+            connect=self._connect,
             min_size=0,
             max_size=configuration.max_size,
             max_inactive_connection_lifetime=_IDLE_SECONDS,
@@ -111,6 +116,23 @@ class LazyPool:
             server_settings={"application_name": _APPLICATION_NAME},
             init=_prepare_connection,
         )
+
+    async def _connect(self, *arguments: Any, **options: Any) -> asyncpg.Connection:
+        """A new connection; where the password is refused, once more with a newer one, if there is one.
+
+        Connections that are open outlive their password, so a rotation (or a token's end) closes none.
+        """
+        ask = self._configuration.password
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            password = await ask()
+            try:
+                return await asyncpg.connect(*arguments, password=password, **options)
+            except asyncpg.InvalidAuthorizationSpecificationError as refusal:
+                newer = await ask(password)
+                if newer == password:
+                    _log.error("the database refused the login %s (%s)", self._configuration.user, refusal.sqlstate)
+                    raise
+            return await asyncpg.connect(*arguments, password=newer, **options)
 
     async def close(self) -> None:
         """Close the pool if this loop opened one; the next use opens a new one."""
@@ -137,29 +159,30 @@ _pools: dict[PoolConfiguration, LazyPool] = {}
 
 
 class Pools:
-    """The two logins of this worker: `reader` runs models' SQL, `app` does Zava's own reads and writes."""
+    """The two logins of this worker: `reader` runs models' SQL, `app` does Zava's own reads and writes.
 
-    def __init__(self, settings: Settings) -> None:
-        self._reader = _shared(
-            PoolConfiguration(
-                settings.postgres_host,
-                settings.postgres_port,
-                settings.postgres_database,
-                settings.postgres_reader_user,
-                settings.postgres_password.get_secret_value(),
-                settings.postgres_sslmode,
-                settings.postgres_reader_pool_max,
-            )
+    Only the reader's may be a replica: it never writes, and the app's work cannot wait for what it wrote to arrive.
+    """
+
+    def __init__(self, settings: Settings, logins: DatabaseLogins | None = None) -> None:
+        logins = logins or DatabaseLogins.of(settings)
+        common = PoolConfiguration(
+            settings.postgres_host,
+            settings.postgres_port,
+            settings.postgres_database,
+            settings.postgres_app_user,
+            logins.app,
+            settings.postgres_sslmode,
+            settings.postgres_app_pool_max,
         )
-        self._app = _shared(
-            PoolConfiguration(
-                settings.postgres_host,
-                settings.postgres_port,
-                settings.postgres_database,
-                settings.postgres_app_user,
-                settings.postgres_app_password.get_secret_value(),
-                settings.postgres_sslmode,
-                settings.postgres_app_pool_max,
+        self._app = _shared(common)
+        self._reader = _shared(
+            replace(
+                common,
+                host=settings.postgres_reader_host or settings.postgres_host,
+                user=settings.postgres_reader_user,
+                password=logins.reader,
+                max_size=settings.postgres_reader_pool_max,
             )
         )
 

@@ -81,6 +81,18 @@ class ContextSigner:
         self._key = key
         self._clock = clock
 
+    @property
+    def key_id(self) -> str:
+        return self._key.key_id
+
+    def shifted(self, seconds: float) -> ContextSigner:
+        """A signer with the same key whose clock is ahead by so many seconds."""
+        return ContextSigner(self._key, lambda: self._clock() + seconds)
+
+    async def current(self, refused: ContextSigner | None = None) -> ContextSigner:  # noqa: ARG002
+        """Implements `Signers`: whoever has one key for good is asked for no other."""
+        return self
+
     def sign(self, scope: TenantScope) -> str:
         stores = ",".join(sorted(str(store_id) for store_id in scope.store_ids))
         expiry = int(self._clock()) + LIFETIME_SECONDS

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from asyncpg.pool import PoolConnectionProxy
 
+from zava.data.context_signers import Signers
 from zava.data.database_errors import translated
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
@@ -42,9 +43,9 @@ SELECT set_config('zava.tenant_context', $1, true),
 class TenantTransactions:
     """Opens tenant transactions on the reader's pool."""
 
-    def __init__(self, pools: Pools, signer: ContextSigner, proof: IsolationProof) -> None:
+    def __init__(self, pools: Pools, signers: Signers, proof: IsolationProof) -> None:
         self._pools = pools
-        self._signer = signer
+        self._signers = signers
         self._proof = proof
 
     @asynccontextmanager
@@ -60,12 +61,14 @@ class TenantTransactions:
             IsolationError: the database did not confirm the scope; nothing was read.
             QueryTimeoutError: a statement or the whole call ran into its limit.
             DatabaseUnavailableError: no connection, or it broke.
+            ServiceUnavailableError: the signing key or the login's password cannot be had.
             DatabaseError: whatever else PostgreSQL said, by its SQLSTATE.
         """
         with translated(timeout_seconds):
             try:
                 async with asyncio.timeout_at(_on_loop_clock(deadline)):
                     await self._proof.ensure()
+                    await self._signers.current()  # fetched, if need be, before a connection is taken
                     async with self._pools.reader.connection() as connection, _transaction(connection):
                         statement_seconds = max(0.05, min(timeout_seconds, deadline - time.monotonic()))
                         await self._begin(connection, scope, statement_seconds)
@@ -76,10 +79,13 @@ class TenantTransactions:
                 ) from problem
 
     async def _begin(self, connection: PoolConnectionProxy, scope: TenantScope, statement_seconds: float) -> None:
+        signer = await self._signers.current()
         limit = f"{int(statement_seconds * 1000)}ms"
-        opened = await connection.fetchrow(_OPEN, self._signer.sign(scope), limit)
-        verified: Iterable[UUID] | None = opened and opened["verified"]
-        if frozenset(verified or ()) != scope.store_ids:
+        if await _verified(connection, signer, scope, limit):
+            return
+        # The key may have been replaced. While it is fetched the others' contexts would be refused as well.
+        newer = await self._signers.current(refused=signer)
+        if newer is signer or not await _verified(connection, newer, scope, limit):
             raise IsolationError(
                 "The database did not confirm which stores this call may see, so nothing was read.",
                 "Report this to the operator; trying again rarely helps.",
@@ -96,6 +102,12 @@ async def _transaction(connection: PoolConnectionProxy) -> AsyncGenerator[None]:
         await connection.execute("ROLLBACK")
         raise
     await connection.execute("COMMIT")
+
+
+async def _verified(connection: PoolConnectionProxy, signer: ContextSigner, scope: TenantScope, limit: str) -> bool:
+    opened = await connection.fetchrow(_OPEN, signer.sign(scope), limit)
+    verified: Iterable[UUID] | None = opened and opened["verified"]
+    return frozenset(verified or ()) == scope.store_ids
 
 
 def _on_loop_clock(deadline: float) -> float:

@@ -33,6 +33,7 @@ from zava.data.pools import Pools
 from zava.errors import MCPError
 from zava.platform import settings
 from zava.platform.credential import SharedCredential
+from zava.platform.database_login import DatabaseLogins
 from zava.platform.embedders.choice import Embedders
 from zava.platform.settings import Settings, SettingsError
 from zava.services.embedding_refresh import EmbeddingRefresh, RefreshReport
@@ -74,9 +75,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 class _Commands:
     def __init__(self, of: Settings) -> None:
-        self._pools = Pools(of)
-        self._models = EmbeddingModels(self._pools)
         credential = SharedCredential.of(of)
+        self._pools = Pools(of, DatabaseLogins.of(of, credential=credential))
+        self._models = EmbeddingModels(self._pools)
         self._embedders = Embedders(of, credential)
         self._refresh = EmbeddingRefresh(
             EmbeddingStore(self._pools), EmbeddingLeases(self._pools), self._models, self._embedders
