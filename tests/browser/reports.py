@@ -46,10 +46,12 @@ FULL = PerformanceReport(
         Figure("orders", "count", 13_519, 12_302, 9.9, 12_911, 4.7),
         Figure("items", "count", 33_804, 31_240, 8.2, 32_400, 4.3),
         Figure("average_order_value", "USD", 95.0, 92.98, 2.2, 93.58, 1.5),
+        Figure("gross_margin", "USD", 421_253.9, 378_604.5, 11.3, 397_497.8, 6.0),
         Figure("gross_margin_percent", "percent", 32.8, 33.1, -0.3, 32.9, -0.1),
         Figure("discount_percent", "percent", 6.4, 5.1, 1.3, 5.2, 1.2),
         Figure("new_customers", "count", 812, 900, -9.8, 845, -3.9),
         Figure("returning_customers", "count", 9_120, 9_120, 0.0),
+        Figure("returned_or_cancelled_percent", "percent", 3.1, 3.4, -0.3, 3.2, -0.1),
     ),
     insights=(
         Insight("growth", "Revenue grew by 12.3 % on the period before, to $1,284,311.", {"change": 12.3}),

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import OpenApp, violations
+from tests.browser.chat_client import violations
+from tests.browser.conftest import OpenApp
 from tests.browser.reports import EMPTY, FULL, ONE_STORE, refusal, result_of
 from zava.services.performance_report import Insight
 
@@ -40,7 +41,7 @@ async def test_the_figures_arrive_as_the_locale_writes_them(open_app: OpenApp) -
     assert await app.text("#period") == "Oct 1 \N{EN DASH} 31, 2026"
     tiles = [text.split("\n") for text in await app.frame.locator(".tile").all_inner_texts()]
     assert tiles[0] == ["Revenue", "$1,284,311", "▲ +12.3% vs previous", "▲ +6.3% vs last year"]
-    assert tiles[3] == ["Gross margin", "32.8%", "▼ -0.3 pts vs previous", "▼ -0.1 pts vs last year"]
+    assert tiles[4] == ["Gross margin", "32.8%", "▼ -0.3 pts vs previous", "▼ -0.1 pts vs last year"]
     assert await app.frame.locator(".tile .bad").all_inner_texts() == [
         "▼ -0.3 pts vs previous",
         "▼ -0.1 pts vs last year",

@@ -3,10 +3,8 @@
 const MISSING = "–";
 const NAMES = {
   average_order_value: "Average order",
-  discount_percent: "Discount",
-  gross_margin_percent: "Gross margin",
+  gross_margin: "Gross profit",
   items: "Items sold",
-  items_per_order: "Items per order",
 };
 
 function formats(locale) {

@@ -1,10 +1,10 @@
 // A performance report as sections of the page. The shape is zava/services/performance_report.py's.
 
-const LEADING = ["revenue", "orders", "average_order_value", "gross_margin_percent"];
+const LEADING = ["revenue", "orders", "items", "average_order_value", "gross_margin_percent"];
 // Whether more is better (1) or worse (-1); of other figures neither is said.
 const BETTER = {
-  revenue: 1, orders: 1, items: 1, average_order_value: 1, items_per_order: 1, gross_margin_percent: 1,
-  new_customers: 1, returning_customers: 1, discount_percent: -1, lost_orders: -1,
+  revenue: 1, orders: 1, items: 1, average_order_value: 1, gross_margin: 1, gross_margin_percent: 1,
+  new_customers: 1, returning_customers: 1, discount_percent: -1, returned_or_cancelled_percent: -1,
 };
 
 function reportSections(report, format) {
@@ -34,7 +34,7 @@ function tiles({ figures }, format) {
     element("dd", {}, changed(format.change(figure.change ?? 0, figure.unit), figure.change, BETTER[figure.name] ?? 0, "vs previous")),
     element("dd", {}, changed(format.change(figure.last_year_change ?? 0, figure.unit), figure.last_year_change, BETTER[figure.name] ?? 0, "vs last year")),
     element("dd", { class: "muted" }, figure.peer_median === undefined ? ""
-      : `Other stores: ${format.value({ ...figure, value: figure.peer_median })} (median)`));
+      : `Others' median: ${format.value({ ...figure, value: figure.peer_median })}`));
   const shown = figures.filter(({ value }) => value !== undefined && value !== null);
   const order = ({ name }) => (LEADING.includes(name) ? LEADING.indexOf(name) : LEADING.length);
   const sorted = [...shown].sort((one, other) => order(one) - order(other));
