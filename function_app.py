@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import azure.functions as func
 
 from zava import bootstrap
-from zava.platform import masking, settings
+from zava.platform import logs, settings
 from zava.protocol.home import home_reply
 from zava.protocol.http import HttpReply
 from zava.protocol.metadata import metadata_reply
@@ -18,7 +18,7 @@ app = func.FunctionApp(
     http_auth_level=func.AuthLevel.ANONYMOUS
 )  # every call brings a bearer token, which Zava verifies
 configuration = settings.load()
-masking.install(configuration.log_level)
+logs.install(configuration.log_level, on_azure=configuration.on_azure)
 zava = bootstrap.build(configuration)
 
 

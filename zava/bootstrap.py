@@ -28,6 +28,7 @@ from zava.platform.operator_key import OperatorKeys
 from zava.platform.query_monitor import QueryMonitor
 from zava.platform.secrets import Secrets
 from zava.platform.settings import Settings
+from zava.platform.telemetry_backends import choice as telemetry
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
 from zava.protocol.authentication import Authentication, ProtectedResource
 from zava.protocol.edge import Edge
@@ -65,6 +66,7 @@ class Application:
 
 def build(settings: Settings) -> Application:
     credential = SharedCredential.of(settings)
+    telemetry.start(settings, credential)
     secrets = Secrets.of(settings, credential)
     pools = Pools(settings, DatabaseLogins.of(settings, secrets, credential))
     signers = SecretSigners(secrets)

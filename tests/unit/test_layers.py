@@ -39,7 +39,8 @@ pathlib.Path.open = watched
 import function_app
 opened = [name for name in opened if ".dist-info" not in name]
 assert not [name for name in opened if "jwks" in name or "secret" in name], opened
-heavy = {"openai", "azure.identity", "azure.keyvault", "opencensus", "alembic", "sqlalchemy", "numpy"}
+vendors = {"openai", "azure.identity", "azure.keyvault", "opencensus", "opentelemetry.sdk"}
+heavy = vendors | {"alembic", "sqlalchemy", "numpy"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 print("functions:", *sorted(function.get_function_name() for function in function_app.app.get_functions()))
 """

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from zava.platform.masking import MASK, MaskingFilter, mask, mask_value
+from zava.platform.logs import MaskingFilter
+from zava.platform.masking import MASK, mask, mask_value
 from zava.platform.signing_key import new_private_key
 
 _SECRET = "S3cr3t-Value/42"
@@ -17,7 +18,7 @@ _JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl-_c2ln
 _HEX = "0f" * 32
 
 # Each text holds the secret beside it, which must be gone; what else is needed to understand the line must stay.
-_CORPUS: dict[str, tuple[str, str, str]] = {
+CORPUS: dict[str, tuple[str, str, str]] = {
     "a bearer header": (f"Authorization: Bearer {_JWT}", _JWT, "Authorization"),
     "a bearer in any case": ("sent bEaReR abcdef123456", "abcdef123456", "bEaReR"),
     "a bare token": (f"token was {_JWT}.", _JWT, "token was"),
@@ -62,7 +63,7 @@ _CORPUS: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "secret", "rest"), _CORPUS.values(), ids=_CORPUS)
+@pytest.mark.parametrize(("text", "secret", "rest"), CORPUS.values(), ids=CORPUS)
 def test_a_secret_is_hidden_and_the_rest_of_the_line_stays(text: str, secret: str, rest: str) -> None:
     masked = mask(text)
     assert secret not in masked

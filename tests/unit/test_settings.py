@@ -73,6 +73,7 @@ def test_all_problems_are_listed_at_once_and_no_value_is_repeated(monkeypatch: p
         ({"postgres_host": "db.example", "postgres_sslmode": "disable"}, "only allowed for a database on 127.0.0.1"),
         ({"calls_in_flight_per_principal": "6"}, "must be below POSTGRES_READER_POOL_MAX"),
         ({"query_timeout_seconds": "31"}, "less than or equal to 30"),
+        ({"applicationinsights_connection_string": "InstrumentationKey=1"}, "no InstrumentationKey that is a GUID"),
     ],
 )
 def test_an_unsafe_setting_stops_the_start(changes: dict[str, str], problem: str) -> None:

@@ -56,7 +56,7 @@ def test_outside_of_a_trace_nothing_is_sent_on() -> None:
 
 def test_within_a_trace_a_request_to_another_service_names_it_and_passes_no_words_of_the_caller_on() -> None:
     headers = {"traceparent": _TRACEPARENT, "tracestate": "vendor=words", "baggage": "words=more"}
-    with spans_in_memory(), tracing.joined(headers), tracing.span("step") as step:
+    with spans_in_memory(), tracing.joined(headers, "c1"), tracing.span("step") as step:
         sent = tracing.outgoing_headers()
         assert sent == {"traceparent": f"00-{_TRACE}-{step.get_span_context().span_id:016x}-01"}
         assert tracing.trace_ids() == (_TRACE, sent["traceparent"].split("-")[2])

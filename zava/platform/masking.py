@@ -1,12 +1,12 @@
 """Hides secrets and personal data in whatever is logged: by the shape of a value, and by the name it stands under.
 
 It is the last net, not the rule: the code does not log such values. But an exception of a driver, a URL of an SDK or a
-person's print in a hurry may hold one, and a log is read by more people than a vault.
+person's print in a hurry may hold one, and a log is read by more people than a vault. `logs.py` and the telemetry
+backends put everything through it.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from typing import cast
@@ -96,40 +96,3 @@ def mask_value(value: object, name: str = "") -> object:
 def _is_sensitive(name: str) -> bool:
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     return plain in _WHOLE_NAMES or (plain not in _HARMLESS and any(part in plain for part in _NAMES))
-
-
-class MaskingFilter(logging.Filter):
-    """Masks a record before its handler writes it: message, trace, and what was put into `extra`."""
-
-    _formatter = logging.Formatter()
-    _own = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Always true: nothing is dropped."""
-        try:
-            text = record.getMessage()
-        except Exception:  # noqa: BLE001  (as logging itself: a wrong format must not end the caller)
-            text = f"{record.msg!s} {record.args!r}"
-        record.msg, record.args = mask(text), None
-        if record.exc_info and not record.exc_text:
-            # Handlers show this text instead of formatting the exception again.
-            record.exc_text = self._formatter.formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = mask(record.exc_text)
-        if record.stack_info:
-            record.stack_info = mask(record.stack_info)
-        for name in vars(record).keys() - self._own:
-            setattr(record, name, mask_value(getattr(record, name), name))
-        return True
-
-
-def install(level: str) -> None:
-    """Put the filter on every handler of the root logger, and set what Zava's own loggers let through.
-
-    On handlers, because a logger's filter does not see what other loggers pass on to it. The Functions worker adds its
-    handler before it imports the app; a handler that is added later brings a filter of its own.
-    """
-    for handler in logging.getLogger().handlers:
-        if not any(isinstance(known, MaskingFilter) for known in handler.filters):
-            handler.addFilter(MaskingFilter())
-    logging.getLogger("zava").setLevel(level)

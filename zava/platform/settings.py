@@ -147,6 +147,22 @@ class Settings(BaseSettings):
         description="Deployment of the embedding model; stored with every vector, so never give it another model.",
     )
     embedding_refresh_schedule: str = Field("0 0 * * * *", description="When embeddings are refreshed (NCRONTAB, UTC).")
+    telemetry_backend: Literal["opencensus", "azure_monitor", "none"] = Field(
+        "opencensus",
+        description="What sends telemetry when there is a connection string: `opencensus`, `azure_monitor` (an extra: "
+        "requirements-monitor.txt), or `none`.",
+    )
+    applicationinsights_connection_string: SecretStr = Field(
+        SecretStr(""), description="Application Insights that telemetry goes to; empty: none is sent."
+    )
+    applicationinsights_authentication_string: str = Field(
+        "",
+        description="`Authorization=AAD` sends telemetry with the managed identity's token, as Azure Functions' own "
+        "host does; needed where the resource takes nothing else.",
+    )
+    telemetry_sampling_rate: float = Field(
+        1, gt=0, le=1, description="Share of traces that are sent. Logs, events and metrics are always sent."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
     website_instance_id: str = Field("", description="Set by Azure on its own machines; never set it yourself.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from zava.platform.secret_names import SecretName
+from zava.platform.telemetry_backends.connection_string import Destination
 
 if TYPE_CHECKING:
     from zava.platform.settings import Settings
@@ -83,6 +85,7 @@ def _broken_rules(settings: Settings) -> Iterator[_Problem]:
     yield from _unsafe_database(settings)
     yield from _unsafe_addresses(settings)
     yield from _unusable_embedder(settings)
+    yield from _unusable_telemetry(settings)
 
 
 def _missing_or_malformed_secrets(settings: Settings) -> Iterator[_Problem]:
@@ -157,3 +160,14 @@ def _unusable_embedder(settings: Settings) -> Iterator[_Problem]:
         yield "azure_openai_endpoint", "EMBEDDER=azure needs AZURE_OPENAI_ENDPOINT"
     if settings.embedder == "minilm" and settings.on_azure:
         yield "embedder", "EMBEDDER=minilm is for a machine of your own: on Azure use azure, or hash"
+
+
+def _unusable_telemetry(settings: Settings) -> Iterator[_Problem]:
+    connection_string = settings.applicationinsights_connection_string.get_secret_value()
+    try:
+        if connection_string:
+            Destination.parse(connection_string)
+    except ValueError as problem:
+        yield "applicationinsights_connection_string", f"cannot be used: {problem}"
+    if settings.telemetry_backend == "azure_monitor" and find_spec("azure.monitor") is None:
+        yield "telemetry_backend", "TELEMETRY_BACKEND=azure_monitor needs the packages of requirements-monitor.txt"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 
 from opentelemetry import context, trace
@@ -16,6 +17,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from zava.errors import MCPError
 from zava.platform.telemetry import Dimension
+
+correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
+"""The current request's, for log records alone: a label, which does no harm where a task outlives its request."""
 
 _tracer = trace.get_tracer("zava")
 _propagator = TraceContextTextMapPropagator()  # and no baggage, which would carry a stranger's words on
@@ -61,20 +65,22 @@ class span:  # noqa: N801  (used as a function is)
 
 
 @contextmanager
-def joined(headers: Mapping[str, str]) -> Generator[None]:
-    """Within the block spans belong to the trace that the request's `traceparent` names, if it names one.
+def joined(headers: Mapping[str, str], correlation: str) -> Generator[None]:
+    """Within the block log records name the request, and spans belong to the trace that `traceparent` names, if any.
 
     `tracestate` is left out: it is the caller's text, and nothing here reads it.
     """
+    labelled = correlation_id.set(correlation)
     parent = headers.get("traceparent")
-    if parent is None:
-        yield
-        return
-    token = context.attach(_propagator.extract({"traceparent": parent}, context.get_current()))
+    token = (
+        None if parent is None else context.attach(_propagator.extract({"traceparent": parent}, context.get_current()))
+    )
     try:
         yield
     finally:
-        context.detach(token)
+        if token is not None:
+            context.detach(token)
+        correlation_id.reset(labelled)
 
 
 def outgoing_headers() -> dict[str, str]:

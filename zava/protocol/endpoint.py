@@ -84,11 +84,11 @@ class McpEndpoint:
 
     async def handle(self, method: str, headers: Mapping[str, str], body: bytes) -> HttpReply:
         """Answer one HTTP request, whatever it holds. Header names are lower case; a repeated header is folded."""
-        with joined(headers):
-            return await self._handle(method, headers, body)
-
-    async def _handle(self, method: str, headers: Mapping[str, str], body: bytes) -> HttpReply:
         correlation_id = secrets.token_hex(16)
+        with joined(headers, correlation_id):
+            return await self._handle(method, headers, body, correlation_id)
+
+    async def _handle(self, method: str, headers: Mapping[str, str], body: bytes, correlation_id: str) -> HttpReply:
         deadline = time.monotonic() + self._request_timeout
         limit = asyncio.timeout(self._request_timeout)
         call: Call | None = None
