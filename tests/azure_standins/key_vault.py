@@ -46,15 +46,15 @@ class KeyVault:
         self.hangs = False
         self.asked: list[tuple[str, int]] = []
         self.identity = IdentityEndpoint(uuid.uuid4().hex)
-        self._server = HttpServer(self._handle, HOST)
+        self.server = HttpServer(self._handle, HOST)
 
     @contextmanager
     def running(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Generator[KeyVault]:
         """Serve, with the environment of this process set as Azure would set it."""
-        with self.identity.server, self._server:
+        with self.identity.server, self.server:
             for name, value in self.identity.environment().items():
                 monkeypatch.setenv(name, value)
-            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(self._server.trust_file(folder)))
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(self.server.trust_file(folder)))
             self.come_back()
             yield self
             self.hangs = self.identity.hangs = False
@@ -64,10 +64,10 @@ class KeyVault:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             network_guard.route(HOST, probe.getsockname()[1])
-        self._server.drop_connections()
+        self.server.drop_connections()
 
     def come_back(self) -> None:
-        network_guard.route(HOST, self._server.port)
+        network_guard.route(HOST, self.server.port)
 
     def secrets_of(self, clock: Callable[[], float] = time.monotonic) -> Secrets:
         """What the app would read this vault by, with a credential of its own."""
@@ -83,18 +83,20 @@ class KeyVault:
         while self.hangs:
             await asyncio.sleep(0.02)
         parts = urlsplit(request.path)
-        reply = self._reply(unquote(parts.path), parse_qs(parts.query), request.headers.get("authorization"))
+        reply = self._reply(request, unquote(parts.path), parse_qs(parts.query))
         self.asked.append((parts.path, reply.status))
         return reply
 
-    def _reply(self, path: str, query: dict[str, list[str]], authorization: str | None) -> Reply:
+    def _reply(self, request: Request, path: str, query: dict[str, list[str]]) -> Reply:
         if self.status is not None:
             return _error(self.status, "Unavailable", "stand-in", {"Retry-After": "60"})
-        if authorization != f"Bearer {self.identity.token}":
+        if request.headers.get("authorization") != f"Bearer {self.identity.token}":
             login = "https://login.microsoftonline.com/3f0c8a6e-52b1-4c0d-9a54-7d1f0a4c9b11"
             challenge = f'Bearer authorization="{login}", resource="{_RESOURCE}"'
             return _error(401, "Unauthorized", "AKV10000: no token", {"WWW-Authenticate": challenge})
         name = path.split("/")[2] if path.startswith("/secrets/") else ""
+        if request.method == "PUT" and name:
+            self.secrets[name] = json.loads(request.body)["value"]
         if name not in self.secrets or "api-version" not in query:
             return _error(404, "SecretNotFound", f"A secret with (name/id) {name} was not found in this key vault.")
         now = int(time.time())
