@@ -34,10 +34,12 @@ from zava.protocol.authentication import Authentication, ProtectedResource
 from zava.protocol.edge import Edge
 from zava.protocol.endpoint import McpEndpoint, kernel_server
 from zava.protocol.health import Health
+from zava.protocol.resources import ZavaResources
 from zava.protocol.server import build_server
 from zava.services.access import AccessRules
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.embedding_refresh import EmbeddingRefresh
+from zava.services.own_values import OwnValues
 from zava.services.product_search import ProductSearches
 from zava.services.query_embedding import QueryEmbeddings
 from zava.services.rate_limit import RateLimit
@@ -87,8 +89,15 @@ def build(settings: Settings) -> Application:
         calls_in_flight,
         monitor,
     )
-    table_schemas = TableSchemas(SchemaCatalogue(pools), TenantStores(transactions), monitor)
-    server = build_server(sales_queries, table_schemas, product_searches)
+    catalogue, stores = SchemaCatalogue(pools), TenantStores(transactions)
+    table_schemas = TableSchemas(catalogue, stores, monitor)
+    server = build_server(
+        sales_queries,
+        table_schemas,
+        product_searches,
+        ZavaResources(table_schemas, stores),
+        OwnValues(stores, catalogue),
+    )
 
     issuer = TrustedIssuer.of(settings)
     authentication = Authentication(

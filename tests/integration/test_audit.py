@@ -117,6 +117,54 @@ async def test_every_outcome_is_recorded(
     assert record["store_count"] == len(STORES)
 
 
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        pytest.param(
+            handshake("resources/read", {"uri": "zava://stores"}),
+            {"event": "resource_read", "resource": "zava://stores", "outcome": "OK"},
+            id="a resource",
+        ),
+        pytest.param(
+            handshake("resources/read", {"uri": "zava://schema/ada"}),
+            {"event": "resource_read", "resource": "zava://schema/{table}", "outcome": "VALIDATION_ERROR"},
+            id="a table that is none",
+        ),
+        pytest.param(
+            handshake("resources/read", {"uri": "zava://ada"}),
+            {"event": "resource_read", "resource": "unknown", "outcome": "VALIDATION_ERROR"},
+            id="a resource that is none",
+        ),
+        pytest.param(
+            handshake("prompts/get", {"name": "find_products", "arguments": {"need": "ada"}}),
+            {"event": "prompt_get", "prompt": "find_products", "outcome": "OK"},
+            id="a prompt",
+        ),
+        pytest.param(
+            handshake("prompts/get", {"name": "ada"}),
+            {"event": "prompt_get", "prompt": "unknown", "outcome": "VALIDATION_ERROR"},
+            id="a prompt that is none",
+        ),
+    ],
+)
+async def test_reads_and_prompts_are_recorded_without_what_the_caller_wrote(
+    request_: HttpRequest,
+    expected: dict[str, Any],
+    app: Application,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    token = database.cluster.issuer.mint("store_manager", stores=["seattle"], subject="somebody")
+    (record,), correlation_id = await records(app, caplog, request_, token)
+    assert record == expected | {
+        "caller": hashlib.sha256(b"zava-auth\nsomebody").hexdigest(),
+        "store_count": 1,
+        "stores": _SEATTLE,
+        "correlation_id": correlation_id,
+    }
+    assert "ada" not in caplog.text
+
+
 async def test_a_call_without_the_permission_is_recorded_as_a_call_and_as_a_refusal(
     app: Application, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,4 +1,4 @@
-"""The audit: one structured record a tool call, and one a request that was refused at the door.
+"""The audit: one structured record a tool call, prompt or resource read, and one a request refused at the door.
 
 Records go to the logger `zava.audit`, as JSON in the message and as `custom_dimensions` for exporters that take them
 apart. They name nobody: the caller is a hash, SQL a fingerprint without literals, and no token, argument, row, header
@@ -19,19 +19,21 @@ from zava.protocol.request import McpRequest
 logger = logging.getLogger("zava.audit")
 
 _MOST_STORES_NAMED = 20
+_EVENTS = {"tool": "tool_call", "prompt": "prompt_get", "resource": "resource_read"}
 
 
-def tool_call(request: McpRequest, tool: str, outcome: str, rows: int | None, milliseconds: float) -> None:
-    """Record a call that reached a tool, or was refused one. `outcome` is `OK` or an error's code."""
+def call(request: McpRequest, kind: str, name: str, outcome: str, rows: int | None, milliseconds: float) -> None:
+    """Record what was called, got or read, or refused. `kind` is `tool`, `prompt` or `resource`; `outcome` is `OK` or
+    an error's code."""
     scope = request.caller.scope
     _record(
         logging.INFO if outcome == "OK" else logging.WARNING,
         {
-            "event": "tool_call",
+            "event": _EVENTS[kind],
             "caller": scope.subject,
             "store_count": len(scope.store_ids),
             "stores": ",".join(sorted(map(str, scope.store_ids))[:_MOST_STORES_NAMED]),
-            "tool": tool,
+            kind: name,
             "sql_fingerprint": request.record.sql_fingerprint,
             "rows": rows,
             "milliseconds": round(milliseconds, 1),

@@ -22,9 +22,9 @@ from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS
 from mcp.shared.jsonrpc_dispatcher import handler_exception_to_error_data, progress_token_from_params
 from mcp.shared.message import ServerMessageMetadata
 from mcp.shared.transport_context import TransportContext
-from mcp.types import INTERNAL_ERROR, REQUEST_TIMEOUT, ErrorData, RequestId
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, REQUEST_TIMEOUT, ErrorData, RequestId
 
-from zava.errors import AuthorizationError, MCPError, ServiceUnavailableError
+from zava.errors import AuthorizationError, MCPError, ServiceUnavailableError, ValidationError
 from zava.platform.tracing import joined
 from zava.protocol import audit
 from zava.protocol.exchange import Exchange, event_stream, message_json
@@ -145,6 +145,10 @@ class McpEndpoint:
 
 def _error_data(problem: Exception, correlation_id: str) -> ErrorData:
     """What the caller learns of an exception that left the kernel."""
+    if isinstance(problem, ValidationError):  # clients show the message alone, and the hint says what would be right
+        return ErrorData(
+            code=INVALID_PARAMS, message=f"{problem.message} {problem.hint}".rstrip(), data=problem.as_dict()
+        )
     if isinstance(problem, MCPError):
         return ErrorData(code=INTERNAL_ERROR, message=problem.message, data=problem.as_dict())
     if (error := handler_exception_to_error_data(problem)) is not None:

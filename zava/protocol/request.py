@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from mcp.server import ServerRequestContext
 from mcp.server.mcpserver import Context
 
 from zava.data.tenant_context import TenantScope
@@ -36,8 +38,13 @@ class McpRequest:
 
 
 def request_of(context: Context) -> McpRequest:
-    """The `McpRequest` that the endpoint attached to this tool call."""
-    request = context.request_context.request
+    """The `McpRequest` that the endpoint attached to this call, as a tool sees it."""
+    return request_in(context.request_context)
+
+
+def request_in(context: ServerRequestContext[Any, Any]) -> McpRequest:
+    """The same, as a handler or a middleware sees it."""
+    request = context.request
     if not isinstance(request, McpRequest):
-        raise TypeError("this tool call did not come through Zava's endpoint")
+        raise TypeError("this call did not come through Zava's endpoint")
     return request

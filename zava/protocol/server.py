@@ -1,17 +1,18 @@
-"""Builds the MCP server: its name, its instructions to the model, and its tools."""
+"""Builds the MCP server: its name, its instructions to the model, and everything it offers."""
 
 from __future__ import annotations
 
 from mcp.server import CacheHint, MCPServer
-from mcp.types import Tool
 
 from zava import VERSION
-from zava.protocol import compact_schema
+from zava.protocol.resources import ZavaResources
 from zava.protocol.tool_gate import tool_gate
 from zava.protocol.tools.current_utc_date import add_current_utc_date
 from zava.protocol.tools.execute_sales_query import add_execute_sales_query
 from zava.protocol.tools.semantic_search_products import add_semantic_search_products
 from zava.protocol.tools.table_schemas import add_table_schemas
+from zava.protocol.zava_server import ZavaServer
+from zava.services.own_values import OwnValues
 from zava.services.product_search import ProductSearches
 from zava.services.sales_query import SalesQueries
 from zava.services.table_schemas import TableSchemas
@@ -26,27 +27,18 @@ INSTRUCTIONS = (
 _LISTS_CACHED_MS = 300_000
 
 
-class ZavaServer(MCPServer):
-    """The package's server, with schemas that cost a model fewer tokens."""
-
-    async def list_tools(self) -> list[Tool]:
-        return [
-            tool.model_copy(
-                update={
-                    "input_schema": compact_schema.without_titles(tool.input_schema),
-                    "output_schema": tool.output_schema and compact_schema.of_answers(tool.output_schema),
-                }
-            )
-            for tool in await super().list_tools()
-        ]
-
-
 def build_server(
-    sales_queries: SalesQueries, table_schemas: TableSchemas, product_searches: ProductSearches
+    sales_queries: SalesQueries,
+    table_schemas: TableSchemas,
+    product_searches: ProductSearches,
+    own_resources: ZavaResources,
+    own_values: OwnValues,
 ) -> MCPServer:
     """The server with everything a client sees; no transport is attached and nothing is opened."""
     server = ZavaServer(
         "zava",
+        own_resources=own_resources,
+        own_values=own_values,
         title="Zava Retail Analytics",
         version=VERSION,
         instructions=INSTRUCTIONS,

@@ -1,4 +1,4 @@
-"""Which permission each tool needs; a tool whose permission is missing is not listed, and not called.
+"""Which permission each tool, prompt and resource needs; without it none is listed, called, read or completed.
 
 A refused call is answered by HTTP 403 with `insufficient_scope` (MCP authorization, "Runtime insufficient scope
 errors"), so that a client can ask for a token that reaches further; a tool error would only tell the model.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError as ProtocolError
@@ -19,8 +20,8 @@ from opentelemetry import trace
 from zava.errors import InsufficientScopeError, MCPError
 from zava.platform import telemetry
 from zava.platform.identity import READ_PRODUCTS, READ_SALES, Principal
-from zava.protocol import audit
-from zava.protocol.request import McpRequest
+from zava.protocol import audit, resources
+from zava.protocol.request import McpRequest, request_in
 from zava.services.access import permissions_of
 
 TOOL_PERMISSIONS: Mapping[str, str | None] = {
@@ -31,43 +32,102 @@ TOOL_PERMISSIONS: Mapping[str, str | None] = {
     "semantic_search_products": READ_PRODUCTS,
     "get_current_utc_date": None,
 }
-"""The one table; None needs no permission. A tool that is not in it is nobody's."""
+PROMPT_PERMISSIONS: Mapping[str, str | None] = {
+    "monthly_review": READ_SALES,
+    "compare_stores": READ_SALES,
+    "find_products": READ_PRODUCTS,
+    "stock_check": READ_SALES,
+}
+RESOURCE_PERMISSIONS: Mapping[str, str | None] = {
+    resources.SCHEMA: READ_SALES,
+    resources.TABLE: READ_SALES,
+    resources.STORES: READ_SALES,
+    "ui://zava/dashboard": READ_SALES,
+}
+"""The three tables; None needs no permission. What is in none of them is nobody's."""
 
 
-def may_call(principal: Principal, tool: str) -> bool:
-    """Whether the principal may call (and see) a tool."""
-    if tool not in TOOL_PERMISSIONS:
-        return False
-    needed = TOOL_PERMISSIONS[tool]
-    return needed is None or needed in permissions_of(principal)
+Kind = Literal["tool", "prompt", "resource"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request is about. `name` is the one of a table, or `unknown`: a caller's own word is never recorded."""
+
+    kind: Kind
+    name: str
+
+    @classmethod
+    def of(cls, kind: Kind, name: object) -> Asked:
+        known = resources.known_as(name) if kind == "resource" and isinstance(name, str) else name
+        return cls(kind, known if isinstance(known, str) and known in _PERMISSIONS[kind] else "unknown")
+
+    @property
+    def needed(self) -> str | None:
+        return _PERMISSIONS[self.kind][self.name]
+
+    def is_open_to(self, principal: Principal) -> bool:
+        """Whether the principal may use it, and see that it is there."""
+        return self.name != "unknown" and (self.needed is None or self.needed in permissions_of(principal))
+
+
+_PERMISSIONS = {"tool": TOOL_PERMISSIONS, "prompt": PROMPT_PERMISSIONS, "resource": RESOURCE_PERMISSIONS}
+_SPAN_NAMES = {"tool": "gen_ai.tool.name", "prompt": "gen_ai.prompt.name", "resource": "mcp.resource.uri"}
+_LISTS: Mapping[str, tuple[Kind, str, str]] = {
+    "tools/list": ("tool", "tools", "name"),
+    "prompts/list": ("prompt", "prompts", "name"),
+    "resources/list": ("resource", "resources", "uri"),
+    "resources/templates/list": ("resource", "resourceTemplates", "uriTemplate"),
+}
 
 
 async def tool_gate(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Middleware of the MCP server: hides tools, refuses calls, and writes the audit record of every call.
+    """Middleware of the MCP server: hides, refuses, and writes the audit record of every call, prompt and read.
 
     Raises:
-        InsufficientScopeError: the caller's token lacks the tool's permission.
+        InsufficientScopeError: the caller's token lacks the permission.
     """
-    request = ctx.request
-    if not isinstance(request, McpRequest):
-        raise TypeError("this request did not come through Zava's endpoint")
-    if ctx.method == "tools/list":
-        return _visible(await call_next(ctx), request.caller.principal)
-    if ctx.method != "tools/call":
-        return await call_next(ctx)
-    name: object = (ctx.params or {}).get("name")
-    tool = name if isinstance(name, str) and name in TOOL_PERMISSIONS else "unknown"
+    request, params = request_in(ctx), ctx.params or {}
+    if ctx.method in _LISTS:
+        return _visible(await call_next(ctx), *_LISTS[ctx.method], request.caller.principal)
+    match ctx.method:
+        case "tools/call":
+            return await _recorded(ctx, call_next, request, Asked.of("tool", params.get("name")))
+        case "prompts/get":
+            return await _recorded(ctx, call_next, request, Asked.of("prompt", params.get("name")))
+        case "resources/read":
+            return await _recorded(ctx, call_next, request, Asked.of("resource", params.get("uri")))
+        case "completion/complete":
+            _check(_completed(params), request, params)
+        case _:
+            pass
+    return await call_next(ctx)
+
+
+def _completed(params: Mapping[str, Any]) -> Asked:
+    """The prompt or resource template whose argument a completion is for."""
+    match params.get("ref"):
+        case {"type": "ref/prompt", "name": name}:
+            return Asked.of("prompt", name)
+        case {"uri": uri}:
+            return Asked.of("resource", uri)
+        case _:
+            return Asked("prompt", "unknown")
+
+
+async def _recorded(
+    ctx: ServerRequestContext[Any, Any], call_next: CallNext, request: McpRequest, asked: Asked
+) -> HandlerResult:
     started, outcome, rows = time.perf_counter(), "INTERNAL_ERROR", None
     try:
-        if tool == "unknown":
-            outcome = "VALIDATION_ERROR"
-            raise ProtocolError(INVALID_PARAMS, "There is no such tool")
-        if not may_call(request.caller.principal, tool):
-            raise _refusal(request, tool)
+        _check(asked, request, ctx.params or {})
         result = await call_next(ctx)
         outcome, rows = _outcome(result, request)
     except MCPError as problem:
         outcome = problem.code
+        raise
+    except ProtocolError as problem:
+        outcome = "VALIDATION_ERROR" if problem.error.code == INVALID_PARAMS else "INTERNAL_ERROR"
         raise
     except asyncio.CancelledError:
         outcome = "REQUEST_TIMEOUT"
@@ -76,9 +136,17 @@ async def tool_gate(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
         return result
     finally:
         milliseconds = (time.perf_counter() - started) * 1_000
-        audit.tool_call(request, tool, outcome, rows, milliseconds)
-        _measure(tool, outcome, milliseconds)
-        _describe_span(request, tool, outcome)
+        audit.call(request, asked.kind, asked.name, outcome, rows, milliseconds)
+        _measure(asked.name, outcome, milliseconds)
+        _describe_span(request, f"{ctx.method} {asked.name}", asked, outcome)
+
+
+def _check(asked: Asked, request: McpRequest, params: Mapping[str, Any]) -> None:
+    if asked.name == "unknown":
+        data = {"uri": params.get("uri")} if asked.kind == "resource" else None
+        raise ProtocolError(INVALID_PARAMS, f"There is no such {asked.kind}", data)
+    if not asked.is_open_to(request.caller.principal):
+        raise _refusal(request, asked)
 
 
 def _measure(tool: str, outcome: str, milliseconds: float) -> None:
@@ -89,28 +157,28 @@ def _measure(tool: str, outcome: str, milliseconds: float) -> None:
     telemetry.record("operation_duration", milliseconds, operation=tool)
 
 
-def _describe_span(request: McpRequest, tool: str, outcome: str) -> None:
+def _describe_span(request: McpRequest, name: str, asked: Asked, outcome: str) -> None:
     """Complete the span that the `mcp` package opened; it named a tool as the caller did, whatever that was."""
     span = trace.get_current_span()
     if span.is_recording():
-        span.update_name(f"tools/call {tool}")
-        span.set_attributes({"gen_ai.tool.name": tool, "zava.correlation_id": request.correlation_id})
+        span.update_name(name)
+        span.set_attributes({_SPAN_NAMES[asked.kind]: asked.name, "zava.correlation_id": request.correlation_id})
         if outcome != "OK":
             span.set_attribute("error.type", outcome)
 
 
-def _refusal(request: McpRequest, tool: str) -> InsufficientScopeError:
-    needed = TOOL_PERMISSIONS[tool]
+def _refusal(request: McpRequest, asked: Asked) -> InsufficientScopeError:
     refusal = InsufficientScopeError(
-        f"The tool {tool} needs the permission {needed}", f"Sign in again with {needed}, or use another tool."
+        f"The {asked.kind} {asked.name} needs the permission {asked.needed}",
+        f"Sign in again with {asked.needed}, or use another {asked.kind}.",
     )
     refusal.caller = request.caller.scope.subject
     return refusal
 
 
-def _visible(result: HandlerResult, principal: Principal) -> HandlerResult:
+def _visible(result: HandlerResult, kind: Kind, key: str, name: str, principal: Principal) -> HandlerResult:
     listed = cast("dict[str, Any]", result)
-    return listed | {"tools": [tool for tool in listed["tools"] if may_call(principal, tool["name"])]}
+    return listed | {key: [each for each in listed[key] if Asked.of(kind, each[name]).is_open_to(principal)]}
 
 
 def _outcome(result: HandlerResult, request: McpRequest) -> tuple[str, int | None]:
