@@ -10,8 +10,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 from uuid import uuid4
 
+import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from zava.data.context_signers import Signers
@@ -19,6 +21,8 @@ from zava.data.database_errors import translated
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.errors import DatabaseError, DatabaseUnavailableError, IsolationError
+
+AnyConnection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +40,8 @@ ours AS (
     FROM pg_class AS c WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 )
 SELECT
-    (SELECT NOT (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication) FROM me)
-        AND current_user = session_user AS login_is_plain,
+    (SELECT NOT (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication) FROM me) AS login_is_plain,
+    current_user = session_user AS session_is_the_logins_own,
     NOT EXISTS (SELECT FROM pg_auth_members AS m, me WHERE m.member = me.oid) AS login_is_member_of_nothing,
     NOT EXISTS (SELECT FROM pg_class AS c, me WHERE c.relowner = me.oid)
         AND NOT EXISTS (SELECT FROM pg_proc AS p, me WHERE p.proowner = me.oid)
@@ -127,9 +131,7 @@ class IsolationProof:
         try:
             with translated():
                 async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
-                    row = await connection.fetchrow(_CHECKS)
-                    failed = [name for name, holds in row.items() if holds is not True] if row else [_CANNOT_BE_MADE]
-                    failed += await self._failed_contexts(connection, signer)
+                    failed = await failed_checks(connection, self._signers, signer)
         except DatabaseUnavailableError:
             raise
         except DatabaseError:
@@ -140,26 +142,29 @@ class IsolationProof:
             _log.critical("isolation is not proved, tenant data is not served; failed checks: %s", ", ".join(failed))
         return self._failed
 
-    async def _failed_contexts(self, connection: PoolConnectionProxy, signer: ContextSigner) -> list[str]:
-        failed: list[str] = []
-        nobody = TenantScope(frozenset({uuid4()}), "0" * 64)
-        if await connection.fetchval(_TENANT_ROWS):
-            failed.append("without_context_no_row_is_seen")
-        if not await _confirms(connection, signer, nobody):
-            refused, signer = signer, await self._signers.current(refused=signer)
-            if signer is refused or not await _confirms(connection, signer, nobody):
-                failed.append("own_context_is_confirmed")
-        strangers = {
-            "forged_context_sees_nothing": ContextSigner(SigningKey.generate(signer.key_id)),
-            "expired_context_sees_nothing": signer.shifted(-_AN_HOUR),
-            "long_lived_context_sees_nothing": signer.shifted(_AN_HOUR),
-        }
-        for name, stranger in strangers.items():
-            verified = await connection.fetchval(_SET_CONTEXT, stranger.sign(nobody), column=1)
-            if verified or await connection.fetchval(_TENANT_ROWS):
-                failed.append(name)
-        return failed
+
+async def failed_checks(connection: AnyConnection, signers: Signers, signer: ContextSigner) -> list[str]:
+    """The names of the checks that fail, asked as the connection's role inside its transaction."""
+    row = await connection.fetchrow(_CHECKS)
+    failed = [name for name, holds in row.items() if holds is not True] if row else [_CANNOT_BE_MADE]
+    nobody = TenantScope(frozenset({uuid4()}), "0" * 64)
+    if await connection.fetchval(_TENANT_ROWS):
+        failed.append("without_context_no_row_is_seen")
+    if not await _confirms(connection, signer, nobody):
+        refused, signer = signer, await signers.current(refused=signer)
+        if signer is refused or not await _confirms(connection, signer, nobody):
+            failed.append("own_context_is_confirmed")
+    strangers = {
+        "forged_context_sees_nothing": ContextSigner(SigningKey.generate(signer.key_id)),
+        "expired_context_sees_nothing": signer.shifted(-_AN_HOUR),
+        "long_lived_context_sees_nothing": signer.shifted(_AN_HOUR),
+    }
+    for name, stranger in strangers.items():
+        verified = await connection.fetchval(_SET_CONTEXT, stranger.sign(nobody), column=1)
+        if verified or await connection.fetchval(_TENANT_ROWS):
+            failed.append(name)
+    return failed
 
 
-async def _confirms(connection: PoolConnectionProxy, signer: ContextSigner, scope: TenantScope) -> bool:
+async def _confirms(connection: AnyConnection, signer: ContextSigner, scope: TenantScope) -> bool:
     return frozenset(await connection.fetchval(_SET_CONTEXT, signer.sign(scope), column=1) or ()) == scope.store_ids

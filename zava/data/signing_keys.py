@@ -30,7 +30,7 @@ class SigningKeys:
     async def install(self, key: SigningKey) -> None:
         """Accept the key the app is configured with. Safe to run again; other keys stay as they are."""
         async with command.as_role(self._administrator, "zava_guard") as connection:
-            await self._insert(connection, key)
+            await insert_key(connection, key)
 
     async def add(self, key: SigningKey) -> None:
         """Accept a new key beside the one in use.
@@ -41,7 +41,7 @@ class SigningKeys:
         async with command.as_role(self._administrator, "zava_guard") as connection:
             if await connection.fetchval(f"SELECT count(*) >= 2 FROM guard.context_key WHERE {_ACCEPTED}"):  # noqa: S608
                 raise ValueError("two keys are accepted already; retire the old one first")
-            await self._insert(connection, key)
+            await insert_key(connection, key)
 
     async def retire(self, key_id: str, minutes: float) -> datetime:
         """Stop accepting a key, `minutes` from now. Returns that moment.
@@ -64,12 +64,14 @@ class SigningKeys:
                 raise ValueError(f"there is no key {key_id}")
             return until
 
-    async def _insert(self, connection: asyncpg.Connection, key: SigningKey) -> None:
-        inner_pad, outer_pad = key.pads()
-        await connection.execute(
-            """INSERT INTO guard.context_key (key_id, inner_pad, outer_pad) VALUES ($1, $2, $3)
-               ON CONFLICT (key_id) DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad""",
-            key.key_id,
-            inner_pad,
-            outer_pad,
-        )
+
+async def insert_key(connection: asyncpg.Connection, key: SigningKey) -> None:
+    """Accept `key`; the connection acts as zava_guard."""
+    inner_pad, outer_pad = key.pads()
+    await connection.execute(
+        """INSERT INTO guard.context_key (key_id, inner_pad, outer_pad) VALUES ($1, $2, $3)
+           ON CONFLICT (key_id) DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad""",
+        key.key_id,
+        inner_pad,
+        outer_pad,
+    )
