@@ -16,6 +16,7 @@ from zava.data.product_search import ProductSearch
 from zava.data.product_words import read_product_words
 from zava.data.query_runner import QueryLimits, QueryRunner
 from zava.data.revocations import Revocations
+from zava.data.sales_figures import SalesFiguresSource
 from zava.data.schema_catalogue import SchemaCatalogue
 from zava.data.store_directory import StoreDirectory
 from zava.data.tenant_stores import TenantStores
@@ -45,6 +46,7 @@ from zava.services.query_embedding import QueryEmbeddings
 from zava.services.rate_limit import RateLimit
 from zava.services.sales_query import SalesQueries
 from zava.services.spelling import ProductVocabulary
+from zava.services.store_performance import StorePerformance
 from zava.services.table_schemas import TableSchemas
 
 # Ten times the longest statement the policy reads. A hostile body of 4 MiB holds up the whole worker for up to 0.9 s.
@@ -59,6 +61,7 @@ class Application:
     endpoint: McpEndpoint
     sales_queries: SalesQueries
     product_searches: ProductSearches
+    performance: StorePerformance
     resource: ProtectedResource
     health: Health
     embedding_refresh: EmbeddingRefresh
@@ -91,10 +94,13 @@ def build(settings: Settings) -> Application:
     )
     catalogue, stores = SchemaCatalogue(pools), TenantStores(transactions)
     table_schemas = TableSchemas(catalogue, stores, monitor)
+    directory = StoreDirectory(pools)
+    performance = StorePerformance(SalesFiguresSource(transactions), directory, calls_in_flight, monitor)
     server = build_server(
         sales_queries,
         table_schemas,
         product_searches,
+        performance,
         ZavaResources(table_schemas, stores),
         OwnValues(stores, catalogue),
     )
@@ -102,7 +108,7 @@ def build(settings: Settings) -> Application:
     issuer = TrustedIssuer.of(settings)
     authentication = Authentication(
         JwtVerifier(issuer, JwksCache(issuer.jwks_url or OperatorKeys(secrets))),
-        AccessRules(StoreDirectory(pools), StoredGrants(pools)),
+        AccessRules(directory, StoredGrants(pools)),
         Revocations(pools),
         RateLimit(SharedCallRates(pools), settings.rate_limit_per_minute, settings.rate_limit_burst),
     )
@@ -120,6 +126,7 @@ def build(settings: Settings) -> Application:
         endpoint=endpoint,
         sales_queries=sales_queries,
         product_searches=product_searches,
+        performance=performance,
         resource=resource,
         health=Health(proof, authentication),
         embedding_refresh=EmbeddingRefresh(EmbeddingStore(pools), EmbeddingLeases(pools), models, embedders),

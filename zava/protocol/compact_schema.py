@@ -41,3 +41,24 @@ def _without_null(schema: Any) -> Any:
         case _:
             pass
     return {key: _without_null(value) for key, value in schema.items()}
+
+
+def inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without `$defs`: each definition stands where it is used, with the names and types of its properties.
+
+    Left out are its docstring and what is required of it. Only for definitions that do not hold themselves.
+    """
+    definitions = cast("dict[str, Any]", schema.get("$defs", {}))
+
+    def replaced(node: Any) -> Any:
+        if isinstance(node, list):
+            return [replaced(each) for each in cast("list[Any]", node)]
+        if not isinstance(node, dict):
+            return node
+        node = cast("dict[str, Any]", node)
+        if "$ref" in node:
+            used = cast("dict[str, Any]", replaced(definitions[node["$ref"].rpartition("/")[2]]))
+            return {key: value for key, value in used.items() if key not in {"description", "required"}}
+        return {key: replaced(value) for key, value in node.items() if key != "$defs"}
+
+    return replaced(schema)

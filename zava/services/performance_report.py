@@ -10,11 +10,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import WithJsonSchema
 
 Step = Literal["day", "week", "month", "quarter"]
 Unit = Literal["USD", "count", "percent"]
-Number: TypeAlias = int | float  # both, so that a count is not written as 12.0
+# Both types, so that a count is not written as 12.0.
+Number: TypeAlias = Annotated[int | float, WithJsonSchema({"type": "number"})]
 
 
 @dataclass(frozen=True, slots=True)
