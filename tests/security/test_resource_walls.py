@@ -85,12 +85,14 @@ _COLLECTING = {
     "array_agg": "SELECT array_agg(a.order_id) FROM order_items AS a JOIN order_items AS b USING (quantity)",
     "ARRAY(...)": "SELECT ARRAY(SELECT a.order_id FROM order_items AS a JOIN order_items AS b USING (quantity))",
     "JSON_ARRAYAGG": "SELECT JSON_ARRAYAGG(a.order_id) FROM order_items AS a JOIN order_items AS b USING (quantity)",
+    "copies of a CTE": "WITH c AS NOT MATERIALIZED (SELECT sku FROM products) SELECT a.sku FROM c AS a, c AS b",
+    "many joins": "SELECT 1 FROM stores AS s " + " ".join(f"JOIN stores AS s{n} USING (store_id)" for n in range(20)),
     "in a CTE": "WITH c AS (SELECT string_agg(sku, ',') AS s FROM products) SELECT length(s) FROM c",
 }
 
 
 @pytest.mark.parametrize("sql", _COLLECTING.values(), ids=_COLLECTING)
-def test_a_statement_that_builds_a_value_from_many_rows_is_known_as_one(sql: str) -> None:
+def test_a_statement_whose_memory_nothing_bounds_is_known_as_one(sql: str) -> None:
     assert analyse(sql).collects
 
 

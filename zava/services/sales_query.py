@@ -14,7 +14,8 @@ from zava.services.call_record import CallRecord
 from zava.services.calls_in_flight import CallsInFlight
 
 # `work_mem` bounds sorts and hashes, but nothing bounds a value that an aggregate builds from a join of many to many
-# rows: it grew by 280 MB a second (measured), so such a statement gets less time. Honest ones take milliseconds.
+# rows, nor the planning of dozens of joins: they grew by 280 and 370 MB a second (measured), so such a statement gets
+# less time. Honest ones take milliseconds.
 _COLLECTING_SECONDS = 3.0
 
 

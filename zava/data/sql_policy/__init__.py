@@ -11,7 +11,8 @@ column. The other two walls (a login that can only read, a signed tenant context
 
 Limits. Before parsing: 20 000 characters, 1 000 operators and brackets, which bounds the C stack the parser needs to
 about 225 KiB (`limits`). The walk follows 80 levels. A value may grow to an estimated 128 MiB, literal sizes to 1 000,
-a generate_series of literals to 100 000 rows (`growth`). The estimates stop cheap memory bombs, not every large result:
+a generate_series of literals to 100 000 rows (`growth`), the query itself to 50 000 nodes once the planner has
+flattened its subqueries (`findings`). The estimates stop cheap memory bombs, not every large result:
 a query that only burns time, disk or CPU (a join without a condition, an endless recursion, a costly regular
 expression) is accepted here and ended by `statement_timeout`; what a result may weigh is up to the runner's caps.
 

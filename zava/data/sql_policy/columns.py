@@ -82,7 +82,7 @@ def select_field(row: Value, name: str) -> Value:
 def result_value(value: Value) -> Value:
     """The value as a column of a query's result: only the row type of a table stays known from outside."""
     if isinstance(value.shape, Row) and not value.shape.named:
-        return Value(value.size, Shape.OPAQUE)
+        return value._replace(shape=Shape.OPAQUE)
     return value
 
 

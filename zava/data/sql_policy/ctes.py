@@ -23,7 +23,7 @@ class Cte:
     `columns` is None until its query, or the non-recursive term of a recursive one, has been analysed.
     """
 
-    __slots__ = ("columns", "name", "node", "outer", "recursive", "rows", "started", "visible")
+    __slots__ = ("columns", "name", "node", "outer", "recursive", "rows", "started", "visible", "weight")
 
     def __init__(self, node: Node, outer: Scope | None) -> None:
         self.name: str = node["ctename"]
@@ -35,6 +35,24 @@ class Cte:
         self.columns: list[Column] | None = None
         self.rows = 1.0
         self.started = False
+        self.weight = 0.0
+
+    @property
+    def materialized(self) -> bool:
+        """Whether the query says that it is run apart from the rest."""
+        return self.node["ctematerialized"] == "CTEMaterializeAlways"
+
+    @property
+    def copied(self) -> bool:
+        """Whether the query says that each reference gets a copy of its own."""
+        return self.node["ctematerialized"] == "CTEMaterializeNever"
+
+    def taken_weight(self) -> float:
+        """What a reference adds: the first one its whole query, further ones nothing unless it is copied."""
+        weight = self.weight
+        if not self.copied:
+            self.weight = 0.0
+        return weight
 
     def known_columns(self) -> list[Column]:
         """The columns of a CTE whose analysis has begun.

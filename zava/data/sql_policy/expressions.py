@@ -80,6 +80,7 @@ class ExpressionWalk:
             raise too_deep()
         value = visit(self, body, scope)
         self.depth -= 1
+        self.findings.weight += 1
         return value
 
     def expressions(self, nodes: Iterable[Node], scope: Scope) -> list[Value]:
@@ -105,6 +106,11 @@ class ExpressionWalk:
         return Value(0.0, Shape.PLAIN) if "isnull" in body else FIXED
 
     def column(self, body: Node, scope: Scope) -> Value:
+        value = self._referred(body, scope)
+        self.findings.weigh(value.weight)
+        return value
+
+    def _referred(self, body: Node, scope: Scope) -> Value:
         fields = body["fields"]
         if len(fields) == 2 and "String" in fields[1]:  # the usual form, found without a detour
             source = scope.source(fields[0]["String"]["sval"])
@@ -115,7 +121,8 @@ class ExpressionWalk:
         if not star:
             return resolve_column(parts, scope)
         if not parts:  # ROW(*)
-            return Value(sum(source.row().size for source in scope.sources), Shape.OPAQUE)
+            rows = [source.row() for source in scope.sources]
+            return Value(sum(row.size for row in rows), Shape.OPAQUE, weight=sum(row.weight for row in rows))
         return resolve_source(parts, scope).row()
 
     def operation(self, body: Node, scope: Scope) -> Value:

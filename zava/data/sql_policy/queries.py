@@ -66,7 +66,13 @@ class QueryWalk(SelectWalk):
                     "set_operation", step["op"].removeprefix("SETOP_"), "Give both sides the same number of columns."
                 )
             columns = [
-                (name, one_of([first, second]) if recursive is None else grown(name, first, second))
+                (
+                    name,
+                    # Each side may get a copy of the expression around it.
+                    one_of([first, second])._replace(weight=first.weight + second.weight)
+                    if recursive is None
+                    else grown(name, first, second),
+                )
                 for (name, first), (_, second) in zip(result.columns, other.columns, strict=True)
             ]
             result = QueryResult(columns, result.rows + other.rows if recursive is None else recursive.rows)
@@ -94,8 +100,14 @@ class QueryWalk(SelectWalk):
             cte.started = True
             query: Node = cte.node["ctequery"]["SelectStmt"]
             recursive = cte if cte.recursive and query["op"] == "SETOP_UNION" else None
+            before = self.findings.weight
             result = self.query(query, cte.outer, cte.visible, recursive)
             cte.columns = cte.renamed(result.columns)
+            if cte.materialized:
+                cte.columns = [(name, value._replace(weight=1.0)) for name, value in cte.columns]
+            # Copies of its plan, which may be many.
+            self.findings.collects |= cte.copied
+            cte.weight, self.findings.weight = self.findings.weight - before, before
             cte.rows = result.rows
         return cte.known_columns()
 

@@ -171,7 +171,8 @@ def refuse_system_name(name: str) -> None:
 
 
 def row_of(order: list[Column], columns: Mapping[str, Value], *, named: bool) -> Value:
-    return Value(sum(value.size + 8 for _, value in order), Row(columns, named))
+    weight = sum(value.weight for _, value in order)
+    return Value(sum(value.size + 8 for _, value in order), Row(columns, named), weight=weight)
 
 
 def by_name(columns: Iterable[Column]) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from zava.data.sql_policy.nodes import check_fields, only_node
 from zava.data.sql_policy.output_names import output_name
 from zava.data.sql_policy.scope import FromItem, Scope, Source, refuse_system_name
 from zava.data.sql_policy.sources import SourceWalk, equalities
-from zava.data.sql_policy.values import Column, QueryResult, Row, one_of
+from zava.data.sql_policy.values import Column, QueryResult, Row, Value, one_of
 from zava.data.sql_policy.verdict import Refusal
 
 # As many as PostgreSQL takes (MaxTupleAttributeNumber).
@@ -64,25 +64,37 @@ class SelectWalk(SourceWalk):
         if kind == "ColumnRef" and "A_Star" in body["fields"][-1]:
             check_fields(kind, body)
             parts, _ = column_parts(body["fields"])
-            if parts:
-                return [(name, result_value(value)) for name, value in resolve_source(parts, scope).order]
-            return [(name, result_value(value)) for item in items for name, value in item.columns]
+            stars = (
+                resolve_source(parts, scope).order if parts else [column for item in items for column in item.columns]
+            )
+            self.findings.weigh(sum(value.weight for _, value in stars))
+            return [(name, result_value(value)) for name, value in stars]
         if kind == "A_Indirection" and "A_Star" in body["indirection"][-1]:
             return self._all_fields(body, scope)
-        value = result_value(self.expression(target["val"], scope))
+        value = result_value(self._weighed(target["val"], scope))
         name = target.get("name") or output_name(target["val"], self.subquery_columns)
         refuse_system_name(name)
         return [(name, value)]
+
+    def _weighed(self, node: Node, scope: Scope) -> Value:
+        """The value of an expression, with what a reference to it weighs."""
+        before = self.findings.weight
+        value = self.expression(node, scope)
+        return value._replace(weight=self.findings.weight - before)
 
     def _all_fields(self, body: Node, scope: Scope) -> list[Column]:
         """`(value).*`"""
         check_fields("A_Indirection", body)
         steps = body["indirection"][:-1]
         inner: Node = {"A_Indirection": {"arg": body["arg"], "indirection": steps}} if steps else body["arg"]
-        value = self.expression(inner, scope)
+        value = self._weighed(inner, scope)
         if not isinstance(value.shape, Row):
             raise Refusal("field", "(...).*", "Put the function or subquery into FROM and name its columns.")
-        return [(name, result_value(field)) for name, field in value.shape.columns.items()]
+        # PostgreSQL writes the whole expression once for each field.
+        self.findings.weigh(value.weight * len(value.shape.columns))
+        return [
+            (name, result_value(field)._replace(weight=value.weight)) for name, field in value.shape.columns.items()
+        ]
 
     def _group(self, nodes: list[Node] | tuple[()], scope: Scope, names: set[str]) -> None:
         for node in nodes:
@@ -108,17 +120,22 @@ class SelectWalk(SourceWalk):
 
     def values(self, node: Node, outer: Scope | None, ctes: Ctes) -> QueryResult:
         outside = Scope([], [], outer, ctes)
-        rows = [self.expressions(_plain(row["List"]["items"]), outside) for row in node["valuesLists"]]
+        rows = [[self._weighed(item, outside) for item in _plain(row["List"]["items"])] for row in node["valuesLists"]]
         if len({len(row) for row in rows}) > 1:
             raise Refusal("set_operation", "VALUES", "Give every row of VALUES the same number of values.")
         columns = [
-            (f"column{number}", result_value(one_of(list(values))))
+            (f"column{number}", result_value(_any_row(list(values))))
             for number, values in enumerate(zip(*rows, strict=True), start=1)
         ]
         # ORDER BY sees the rows under a name of PostgreSQL's own, which hides an alias of that name outside.
         scope = Scope([Source("*VALUES*", columns)], columns, outer, ctes)
         self.order_and_limit(node, scope, {name for name, _ in columns})
         return QueryResult(columns, len(rows) * outside.expansion)
+
+
+def _any_row(values: list[Value]) -> Value:
+    """A column of VALUES. The expressions of one row are put where the column is named, those of several are not."""
+    return one_of(values)._replace(weight=values[0].weight) if len(values) == 1 else one_of(values)
 
 
 def _bare_name(node: Node) -> str | None:

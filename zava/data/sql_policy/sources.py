@@ -63,11 +63,13 @@ class SourceWalk(FunctionWalk):
         if schema is None and name in ctes:
             cte = ctes[name]
             columns = renamed(self.cte_columns(cte), alias)
+            self.findings.read(cte.taken_weight())
             return FromItem([Source(alias_name(alias) or name, columns)], columns, cte.rows)
         table = TABLES.get(name) if schema in (None, RETAIL_SCHEMA) else None
         if table is None:
             raise refused_relation(schema, name, ctes)
         self.findings.relations.add(f"{RETAIL_SCHEMA}.{name}")
+        self.findings.read(0)
         if alias is None:
             return FromItem([table], table.order, TABLE_ROWS[name])
         new_name = alias_name(alias)
@@ -109,6 +111,7 @@ class SourceWalk(FunctionWalk):
         merged = self._merged_names(body, one, two)
         if merged is not None:
             columns = _merged(merged, one.columns, two.columns)
+            self.findings.weigh(sum(value.weight for _, value in columns[: len(merged)]))
             keyed = bool(merged)
             if "join_using_alias" in body:
                 using = columns[: len(merged)]
@@ -175,8 +178,7 @@ def _merged(names: list[str], first: list[Column], second: list[Column]) -> list
     for name in names:
         one, two = values[name], others[name]
         plain = isinstance(one.shape, Shape) and isinstance(two.shape, Shape)
-        merged.append(
-            (name, Value(max(one.size, two.size), one.shape if plain and one.shape is two.shape else Shape.OPAQUE))
-        )
+        shape = one.shape if plain and one.shape is two.shape else Shape.OPAQUE
+        merged.append((name, Value(max(one.size, two.size), shape, weight=one.weight + two.weight)))
     rest = [column for column in first + second if column[0] not in names]
     return merged + rest

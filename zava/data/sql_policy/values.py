@@ -29,12 +29,14 @@ class Row(NamedTuple):
 class Value(NamedTuple):
     """`size` estimates the bytes the value may have; it is an upper bound for all that a query can build up.
 
-    `element` does the same for the largest element of an array, where that is known.
+    `element` does the same for the largest element of an array, where that is known. `weight` counts, for a column, the
+    nodes that stand for one reference to it once PostgreSQL has put the expressions of subqueries in its place.
     """
 
     size: float
     shape: Shape | Row
     element: float = 0.0
+    weight: float = 1.0
 
     def parts(self) -> float:
         """The size of an element of an array; of anything else, all of it may be one part."""

@@ -34,8 +34,9 @@ class SqlAnalysis:
     `statement` is the single statement without what surrounds it, ready to stand between `(\\n` and `\\n)`. `relations`
     are schema-qualified, the other names as PostgreSQL resolves them, all sorted. `fingerprint` is libpg_query's: equal
     for queries that differ in literals only, and made of nothing but the structure. `collects`: a value is built from
-    many rows (array_agg and its kin), which PostgreSQL holds in memory without a limit. The analysis stops at the first
-    violation: of a refused query, the names are those found until then.
+    many rows (array_agg and its kin), or very many tables are planned together, for which PostgreSQL takes memory
+    without a limit. The analysis stops at the first violation: of a refused query, the names are those found until
+    then.
     """
 
     statement_kind: str = ""
