@@ -113,6 +113,11 @@ _BREAKS = {
         "login_is_plain",
     ),
     "login is superuser": ("ALTER ROLE zava_reader SUPERUSER", "ALTER ROLE zava_reader NOSUPERUSER", "login_is_plain"),
+    "login becomes another role": (
+        "GRANT zava_app TO zava_reader; ALTER ROLE zava_reader SET role = zava_app",
+        "ALTER ROLE zava_reader RESET role; REVOKE zava_app FROM zava_reader",
+        "session_is_the_logins_own",
+    ),
     "login is in another role": (
         "GRANT zava_owner TO zava_reader",
         "REVOKE zava_owner FROM zava_reader",
@@ -137,6 +142,7 @@ async def test_whatever_is_broken_is_noticed_by_name_and_stops_the_answers(
         proof = _proof(fresh_database, pools)
         assert await proof.run() == ()
         await superuser.execute(broken.format(database=fresh_database.name))
+        await pools.close()  # what stands on a role counts from the next session on
         with caplog.at_level(logging.CRITICAL):
             assert check in await proof.run()
         assert check in caplog.text
