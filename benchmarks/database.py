@@ -30,7 +30,7 @@ def sample_database(folder: Path, *, scale: float) -> Generator[Prepared]:
     home = folder / "data"
     with LocalPostgres(home, durable=False) as server:
         own = Secrets.of(home)
-        settings = settings_of(app_settings(server, own, LocalIssuer(home)))
+        settings = settings_of(app_settings(server, own, LocalIssuer(home)) | {"QUERY_CACHE_SECONDS": "0"})
         asyncio.run(prepare(server, own, settings, scale))
         superuser = AdministratorConnection(
             server.host, server.port, settings.postgres_database, "postgres", server.superuser_password

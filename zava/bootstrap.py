@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
+from zava import VERSION
 from zava.data.call_rates import SharedCallRates
 from zava.data.context_signers import SecretSigners
 from zava.data.embedding_lease import EmbeddingLeases
@@ -27,6 +28,7 @@ from zava.platform.embedders.choice import Embedders
 from zava.platform.jwks import JwksCache
 from zava.platform.operator_key import OperatorKeys
 from zava.platform.query_monitor import QueryMonitor
+from zava.platform.result_cache import ResultCache
 from zava.platform.secrets import Secrets
 from zava.platform.settings import Settings
 from zava.platform.telemetry_backends import choice as telemetry
@@ -48,6 +50,7 @@ from zava.services.sales_query import SalesQueries
 from zava.services.spelling import ProductVocabulary
 from zava.services.store_performance import StorePerformance
 from zava.services.table_schemas import TableSchemas
+from zava.services.tenant_answers import TenantAnswers
 
 # Ten times the longest statement the policy reads. A hostile body of 4 MiB holds up the whole worker for up to 0.9 s.
 _MAX_BODY_BYTES = 256 * 1024
@@ -67,6 +70,7 @@ class Application:
     embedding_refresh: EmbeddingRefresh
     pools: Pools
     monitor: QueryMonitor
+    result_cache: ResultCache
 
 
 def build(settings: Settings) -> Application:
@@ -80,7 +84,21 @@ def build(settings: Settings) -> Application:
     limits = QueryLimits(settings.query_max_rows, settings.query_max_bytes, settings.query_timeout_seconds)
     calls_in_flight = CallsInFlight(settings.calls_in_flight_per_principal)
     monitor = QueryMonitor(settings.slow_query_seconds)
-    sales_queries = SalesQueries(QueryRunner(transactions, limits), calls_in_flight, monitor)
+    result_cache = ResultCache(
+        settings.query_cache_seconds,
+        settings.query_cache_bytes,
+        # Deployments that share a Redis share no answers, unless they are of one code and ask one database.
+        [
+            VERSION,
+            settings.postgres_host,
+            settings.postgres_reader_host,
+            settings.postgres_port,
+            settings.postgres_database,
+            *astuple(limits),
+        ],
+    )
+    answers = TenantAnswers(result_cache)
+    sales_queries = SalesQueries(QueryRunner(transactions, limits), calls_in_flight, monitor, answers)
 
     embedders = Embedders(settings, credential)
     models = EmbeddingModels(pools)
@@ -132,4 +150,5 @@ def build(settings: Settings) -> Application:
         embedding_refresh=EmbeddingRefresh(EmbeddingStore(pools), EmbeddingLeases(pools), models, embedders),
         pools=pools,
         monitor=monitor,
+        result_cache=result_cache,
     )

@@ -18,7 +18,7 @@ from tests.security.honest_grammar import HONEST_QUERIES, as_tenant, by_hand
 from tests.security.planted import SEATTLE_SCOPE, Planted
 from tests.security.session_attacks import SESSION_ATTACKS
 from tests.security.sql_table import ACCEPTED, REFUSED
-from tests.security.ways import AllWalls
+from tests.security.ways import NO_CACHE, AllWalls
 from zava.data.query_runner import QueryLimits, QueryResult, QueryRunner
 from zava.data.sql_policy import analyse, decide
 from zava.data.tenant_context import TenantScope
@@ -65,7 +65,7 @@ async def test_a_tenant_gets_exactly_what_a_filter_written_by_hand_gives(
 ) -> None:
     scope = TenantScope(frozenset({store.store_id}), "cd" * 32)
     deadline = time.monotonic() + 60
-    tenants = SalesQueries(QueryRunner(planted.transactions, _LIMITS), CallsInFlight(3), QueryMonitor())
+    tenants = SalesQueries(QueryRunner(planted.transactions, _LIMITS), CallsInFlight(3), QueryMonitor(), NO_CACHE)
     oracle = QueryRunner(_OracleTransactions(planted), _LIMITS)
     seen = await tenants.run(as_tenant(statement), scope, deadline=deadline)
     assert _rows(seen) == _rows(await oracle.run(by_hand(statement, store.store_id), scope, deadline=deadline))

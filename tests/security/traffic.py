@@ -16,8 +16,10 @@ from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import MCPError, QueryTimeoutError
 from zava.local.stores import STORES, SampleStore
 from zava.platform.query_monitor import QueryMonitor
+from zava.platform.result_cache import ResultCache
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.sales_query import SalesQueries
+from zava.services.tenant_answers import TenantAnswers
 
 _CALLERS = 24  # three a tenant, as many as one may have in flight
 _LIMITS = QueryLimits(max_rows=1_000, max_bytes=65_536, timeout_seconds=10)
@@ -47,9 +49,14 @@ async def _nothing(_number: int) -> None:
 
 
 class Traffic:
-    def __init__(self, transactions: TenantTransactions, evidence: Evidence) -> None:
+    """`cache` is off unless it is given: every call reaches the database."""
+
+    def __init__(self, transactions: TenantTransactions, evidence: Evidence, cache: ResultCache | None = None) -> None:
         self._queries = SalesQueries(
-            QueryRunner(transactions, _LIMITS), CallsInFlight(_CALLERS // len(STORES)), QueryMonitor()
+            QueryRunner(transactions, _LIMITS),
+            CallsInFlight(_CALLERS // len(STORES)),
+            QueryMonitor(),
+            TenantAnswers(cache or ResultCache(0, 0)),
         )
         self._evidence = evidence
         self.tally = Tally()

@@ -21,11 +21,14 @@ from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.errors import MCPError
 from zava.platform.query_monitor import QueryMonitor
+from zava.platform.result_cache import ResultCache
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.sales_query import SalesQueries
+from zava.services.tenant_answers import TenantAnswers
 
 STATEMENT_SECONDS = 0.15
 _CALL_SECONDS = 1.0
+NO_CACHE = TenantAnswers(ResultCache(0, 0))
 LIMITS = QueryLimits(max_rows=MAX_ROWS, max_bytes=262_144, timeout_seconds=STATEMENT_SECONDS)
 
 
@@ -110,7 +113,7 @@ class AllWalls:
     """As the tool does it."""
 
     def __init__(self, transactions: TenantTransactions, scope: TenantScope, limits: QueryLimits = LIMITS) -> None:
-        self._queries = SalesQueries(QueryRunner(transactions, limits), CallsInFlight(3), QueryMonitor())
+        self._queries = SalesQueries(QueryRunner(transactions, limits), CallsInFlight(3), QueryMonitor(), NO_CACHE)
         self._scope = scope
 
     async def run(self, sql: str) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -14,7 +14,7 @@ from tests.sample_directory import SampleDirectory, ids
 from zava.data.store_directory import Store
 from zava.data.tenant_context import TenantScope
 from zava.errors import AuthorizationError, InsufficientScopeError, MCPError, ValidationError
-from zava.platform.identity import Principal
+from zava.platform.identity import ROLES, Principal
 from zava.services.access import PERMISSIONS, AccessRules, permissions_of
 
 SEATTLE = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -181,7 +181,10 @@ MANAGER = principal("store_manager", stores=[SEATTLE])
 async def test_what_a_caller_may_see(who: Principal, header: str | None, expected: Any) -> None:
     rules = AccessRules(SampleDirectory())
     if isinstance(expected, frozenset):
-        assert await rules.scope_of(who, header) == TenantScope(expected, hashlib.sha256(b"zava-auth\nada").hexdigest())  # pyright: ignore[reportUnknownArgumentType]
+        stores = cast("frozenset[UUID]", expected)
+        rights = who.roles & ROLES | permissions_of(who)
+        subject = hashlib.sha256(b"zava-auth\nada").hexdigest()
+        assert await rules.scope_of(who, header) == TenantScope(stores, subject, rights)
     else:
         with pytest.raises(MCPError) as refusal:
             await rules.scope_of(who, header)

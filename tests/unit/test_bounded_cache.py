@@ -21,3 +21,23 @@ def test_an_entry_that_is_put_again_takes_no_second_place() -> None:
         cache.put("a", value)
     cache.put("b", 9)
     assert (cache.get("a"), cache.get("b"), len(cache)) == (4, 9, 2)
+
+
+def test_what_entries_weigh_together_is_bounded() -> None:
+    cache: BoundedCache[str, int] = BoundedCache(10)
+    for key, weight in (("a", 4), ("b", 4), ("c", 6)):
+        cache.put(key, 1, weight)
+    assert ([cache.get(key) for key in "abc"], cache.weight) == ([None, 1, 1], 10)
+    cache.put("c", 2, 1)
+    assert (cache.get("c"), cache.weight) == (2, 5)
+    cache.drop("b")
+    cache.drop("never there")
+    assert (len(cache), cache.weight) == (1, 1)
+
+
+def test_what_is_heavier_than_the_limit_is_not_kept_and_displaces_only_its_predecessor() -> None:
+    cache: BoundedCache[str, int] = BoundedCache(10)
+    cache.put("a", 1, 5)
+    cache.put("b", 1, 5)
+    cache.put("b", 2, 11)
+    assert ([cache.get("a"), cache.get("b")], cache.weight) == ([1, None], 5)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 from decimal import Decimal
-from typing import TypeAlias, Union
 
+from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
-
-JsonValue: TypeAlias = Union[bool, int, float, str, "list[JsonValue]", "dict[str, JsonValue]", None]
 
 _LARGEST_EXACT_DIGITS = 18  # an integral numeric up to here becomes an int, so that no digit of an amount is lost
 

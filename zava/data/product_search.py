@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from asyncpg.pool import PoolConnectionProxy
+from pydantic import JsonValue
 
-from zava.data.json_values import JsonValue, json_value
+from zava.data.json_values import json_value
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
 from zava.data.vectors import column_vector

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import asyncpg
 from asyncpg.types import Attribute
+from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
-from zava.data.json_values import JsonValue, json_value
+from zava.data.json_values import json_value
 from zava.data.repeated_read import repeated_read
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions

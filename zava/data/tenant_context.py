@@ -26,10 +26,14 @@ _BLOCK_BYTES = 64  # SHA-256's block, hence the length of HMAC's two pads
 
 @dataclass(frozen=True, slots=True)
 class TenantScope:
-    """The stores one call may see, never empty, and whose call it is (a keyed or plain hash, never a name)."""
+    """The stores one call may see, never empty, and whose call it is (a keyed or plain hash, never a name).
+
+    `rights` are the caller's roles and permissions: two callers of other rights never share a kept answer.
+    """
 
     store_ids: frozenset[UUID]
     subject: str
+    rights: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.store_ids:

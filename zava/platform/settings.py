@@ -123,6 +123,15 @@ class Settings(BaseSettings):
     query_max_rows: int = Field(1_000, ge=1, le=10_000, description="Most rows of one answer.")
     query_max_bytes: int = Field(65_536, ge=1_024, le=1_048_576, description="Most bytes of one answer's rows as JSON.")
     query_timeout_seconds: float = Field(10, gt=0, le=30, description="Longest a model's statement may run.")
+    query_cache_seconds: float = Field(
+        30,
+        ge=0,
+        le=300,
+        description="How long an answer may be given again to callers of the same stores and rights; 0: never.",
+    )
+    query_cache_bytes: int = Field(
+        16_777_216, ge=65_536, le=268_435_456, description="Memory of one worker for such answers."
+    )
     slow_query_seconds: float = Field(
         1, gt=0, le=60, description="A query that takes longer is logged, by fingerprint."
     )

@@ -72,7 +72,8 @@ class AccessRules:
         roles = principal.roles & ROLES
         if not roles:
             raise AuthorizationError("Your token has no role that Zava knows", f"Ask for one of: {_listed(ROLES)}.")
-        if not permissions_of(principal):
+        permissions = permissions_of(principal)
+        if not permissions:
             raise InsufficientScopeError(
                 "Your token has no permission that Zava knows", f"Ask for one of: {_listed(PERMISSIONS)}."
             )
@@ -96,7 +97,7 @@ class AccessRules:
                     "You may not see the store in x-rls-user-id", "Leave the header out to see all that is yours."
                 )
             allowed = {chosen}
-        return TenantScope(frozenset(allowed), subject_hash(principal))
+        return TenantScope(frozenset(allowed), subject_hash(principal), roles | permissions)
 
     async def _regions(self, principal: Principal) -> frozenset[str]:
         if principal.allowed_regions is not None:
