@@ -43,6 +43,12 @@ async def protected_resource_metadata(req: func.HttpRequest) -> func.HttpRespons
     return await _answered(req, lambda: metadata_reply(zava.resource, path, req.headers), any_origin=True)
 
 
+@app.function_name("health")
+@app.route(route="health", methods=["GET"])
+async def health(req: func.HttpRequest) -> func.HttpResponse:
+    return await _answered(req, lambda: zava.health.detailed(req.headers))
+
+
 @app.function_name("health_live")
 @app.route(route="health/live", methods=["GET"])
 async def health_live(req: func.HttpRequest) -> func.HttpResponse:

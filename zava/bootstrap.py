@@ -42,6 +42,16 @@ from zava.protocol.server import build_server
 from zava.services.access import AccessRules
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.embedding_refresh import EmbeddingRefresh
+from zava.services.health_checks import HealthChecks
+from zava.services.health_probes import (
+    AiServiceProbe,
+    ApplicationProbe,
+    CacheProbe,
+    DatabaseProbe,
+    IsolationProbe,
+    SecretsProbe,
+    SystemProbe,
+)
 from zava.services.own_values import OwnValues
 from zava.services.product_search import ProductSearches
 from zava.services.query_embedding import QueryEmbeddings
@@ -102,10 +112,11 @@ def build(settings: Settings) -> Application:
 
     embedders = Embedders(settings, credential)
     models = EmbeddingModels(pools)
+    query_embeddings = QueryEmbeddings(embedders)
     product_searches = ProductSearches(
         ProductSearch(transactions),
         models,
-        QueryEmbeddings(embedders),
+        query_embeddings,
         ProductVocabulary(lambda: read_product_words(pools)),
         calls_in_flight,
         monitor,
@@ -130,6 +141,13 @@ def build(settings: Settings) -> Application:
         Revocations(pools),
         RateLimit(SharedCallRates(pools), settings.rate_limit_per_minute, settings.rate_limit_burst),
     )
+    essential = [DatabaseProbe(pools), IsolationProbe(proof), SecretsProbe(secrets)]
+    others = [
+        AiServiceProbe(query_embeddings, embedders.configured_model),
+        CacheProbe(query_embeddings),
+        SystemProbe(),
+        ApplicationProbe(monitor),
+    ]
     resource = ProtectedResource.of(settings)
     endpoint = McpEndpoint(
         kernel_server(server),
@@ -146,7 +164,7 @@ def build(settings: Settings) -> Application:
         product_searches=product_searches,
         performance=performance,
         resource=resource,
-        health=Health(proof, authentication),
+        health=Health(HealthChecks(essential), HealthChecks([*essential, *others]), authentication),
         embedding_refresh=EmbeddingRefresh(EmbeddingStore(pools), EmbeddingLeases(pools), models, embedders),
         pools=pools,
         monitor=monitor,

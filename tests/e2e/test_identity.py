@@ -232,6 +232,7 @@ async def test_the_security_headers_are_on_every_answer_of_every_trigger(server:
                 ("POST", "/mcp"),
                 ("GET", "/mcp"),
                 ("OPTIONS", "/mcp"),
+                ("GET", "/health"),
                 ("GET", "/health/live"),
                 ("GET", "/health/ready"),
                 ("GET", "/.well-known/oauth-protected-resource/mcp"),

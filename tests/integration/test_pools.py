@@ -16,6 +16,7 @@ from zava.platform.database_login import DatabaseLogins
 def _pool(database: Database, **changes: object) -> LazyPool:
     server = database.cluster.server
     values: dict[str, object] = {
+        "name": "reader",
         "host": server.host,
         "port": server.port,
         "database": database.name,

@@ -66,6 +66,7 @@ def test_importing_the_app_opens_no_socket_reads_no_key_and_loads_nothing_heavy(
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == [
         "functions:",
+        "health",
         "health_live",
         "health_ready",
         "home",

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -20,6 +21,7 @@ from pgvector.asyncpg import register_vector
 
 from zava.data.tls import tls
 from zava.errors import DatabaseUnavailableError
+from zava.platform import telemetry
 from zava.platform.breaker import CircuitBreaker, CircuitOpenError
 from zava.platform.database_login import DatabaseLogins, Password
 from zava.platform.settings import Settings
@@ -38,9 +40,19 @@ _LEFT_ALONE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class PoolUse:
+    """How many connections there may be, there are, and are lent."""
+
+    most: int
+    open: int
+    lent: int
+
+
+@dataclass(frozen=True, slots=True)
 class PoolConfiguration:
     """Where one login connects to, and with how many connections at most."""
 
+    name: Literal["reader", "app"]
     host: str
     port: int
     database: str
@@ -68,6 +80,7 @@ class LazyPool:
         Raises:
             DatabaseUnavailableError: no connection could be made.
         """
+        waiting_since = time.perf_counter()
         pool = await self._pool()
         try:
             connection = await self._connecting.call(pool.acquire)
@@ -75,6 +88,9 @@ class LazyPool:
             raise DatabaseUnavailableError(
                 "The database cannot be reached at the moment.", "Try the same call again in a few seconds."
             ) from problem
+        name = self._configuration.name
+        telemetry.record("pool_wait", (time.perf_counter() - waiting_since) * 1_000, pool=name)
+        telemetry.record("pool_connections", pool.get_size() - pool.get_idle_size(), pool=name)
         try:
             yield connection
         except BaseException:
@@ -83,6 +99,14 @@ class LazyPool:
             raise
         # Shielded: a caller that is cancelled now must not leave it half done.
         await asyncio.shield(self._start_release(pool, connection))
+
+    @property
+    def use(self) -> PoolUse:
+        opening = self._opening
+        if opening is None or not opening.done() or _failed(opening):
+            return PoolUse(self._configuration.max_size, 0, 0)
+        pool = opening.result()
+        return PoolUse(self._configuration.max_size, pool.get_size(), pool.get_size() - pool.get_idle_size())
 
     def _start_release(self, pool: asyncpg.Pool, connection: PoolConnectionProxy) -> asyncio.Task[None]:
         releasing = asyncio.ensure_future(_release(pool, connection))
@@ -167,6 +191,7 @@ class Pools:
     def __init__(self, settings: Settings, logins: DatabaseLogins | None = None) -> None:
         logins = logins or DatabaseLogins.of(settings)
         common = PoolConfiguration(
+            "app",
             settings.postgres_host,
             settings.postgres_port,
             settings.postgres_database,
@@ -179,6 +204,7 @@ class Pools:
         self._reader = _shared(
             replace(
                 common,
+                name="reader",
                 host=settings.postgres_reader_host or settings.postgres_host,
                 user=settings.postgres_reader_user,
                 password=logins.reader,

@@ -77,10 +77,8 @@ class Authentication:
             ServiceUnavailableError: the issuer's keys cannot be had, or what is revoked cannot be looked up.
             DatabaseUnavailableError: the stores cannot be read.
         """
-        principal = await self._verifier.verify(bearer_token(headers))
+        principal = await self.verified(headers)
         try:
-            if self._revocations is not None:
-                await self._revocations.check(principal)
             scope = await self._access.scope_of(principal, headers.get(STORE_HEADER))
             if self._rate_limit is not None:
                 await self._rate_limit.take(scope.subject)
@@ -88,6 +86,22 @@ class Authentication:
             refusal.caller = subject_hash(principal)
             raise
         return Caller(principal, scope)
+
+    async def verified(self, headers: Mapping[str, str]) -> Principal:
+        """Whose token it is, if it is not revoked; nothing is said yet of what its owner may see.
+
+        Raises:
+            AuthenticationError: as in `admit`.
+            ServiceUnavailableError: as in `admit`.
+        """
+        principal = await self._verifier.verify(bearer_token(headers))
+        try:
+            if self._revocations is not None:
+                await self._revocations.check(principal)
+        except MCPError as refusal:
+            refusal.caller = subject_hash(principal)
+            raise
+        return principal
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+from typing import Literal
+
 from opentelemetry.trace import SpanKind
 
 from zava.platform import telemetry
@@ -16,6 +20,17 @@ SECONDS = 3.0
 _MOST_CACHED = 2_000  # 12 MB of vectors
 
 
+@dataclass(frozen=True, slots=True)
+class EmbeddingsState:
+    """What is known without asking: the circuit, how long ago the embedder answered (None: not yet), the cache."""
+
+    circuit: Literal["closed", "open", "half-open"]
+    seconds_since_answer: float | None
+    cached: int
+    hits: int
+    misses: int
+
+
 class QueryEmbeddings:
     """Vectors of queries. The cache is every caller's: it holds what models say of texts, and no row of anybody."""
 
@@ -24,6 +39,12 @@ class QueryEmbeddings:
         self._seconds = seconds
         self._cache: BoundedCache[tuple[str, str], Vector] = BoundedCache(_MOST_CACHED)
         self._breaker = CircuitBreaker("the embedder", EmbedderUnavailableError)
+        self._answered_at: float | None = None
+
+    @property
+    def state(self) -> EmbeddingsState:
+        since = None if self._answered_at is None else round(time.monotonic() - self._answered_at, 1)
+        return EmbeddingsState(self._breaker.state, since, len(self._cache), self._cache.hits, self._cache.misses)
 
     async def vector(self, model: str, text: str, *, timeout: float) -> Vector:  # noqa: ASYNC109
         """The vector of `text` by `model`, within `timeout` seconds or the usual longest wait.
@@ -44,6 +65,7 @@ class QueryEmbeddings:
             "embed_query", kind=SpanKind.CLIENT, gen_ai__operation__name="embeddings", gen_ai__request__model=model
         ):
             embedded = await self._breaker.call(lambda: embedder.embed([text], timeout=seconds))
+        self._answered_at = time.monotonic()
         self._cache.put(key, embedded.vectors[0])
         return embedded.vectors[0]
 
