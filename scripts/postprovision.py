@@ -27,7 +27,13 @@ import httpx2  # noqa: E402
 from azure.core.exceptions import AzureError  # noqa: E402
 
 from scripts.database import DatabaseSetup  # noqa: E402
-from scripts.resource_manager import SCOPE, ResourceManager, ResourceManagerError, reachable  # noqa: E402
+from scripts.resource_manager import (  # noqa: E402
+    SCOPE,
+    ResourceManager,
+    ResourceManagerError,
+    reachable,
+    restart_if_parameters_wait,
+)
 from scripts.vault import VaultSetup  # noqa: E402
 from zava.data.administration import AdministratorConnection, LoginLimits  # noqa: E402
 from zava.errors import MCPError  # noqa: E402
@@ -138,13 +144,15 @@ async def set_up(deployment: Deployment) -> None:
     """Every step, inside the time in which the database can be reached. Raises SetupError."""
     credential = SharedCredential(lambda: azure_credential("", on_azure=False))
     vault = VaultSetup(key_vault_client(deployment.vault_url, credential), deployment.folder)
-    steps = Steps(6)
+    steps = Steps(7)
     async with httpx2.AsyncClient() as client:
         manager = ResourceManager(lambda: credential.token(SCOPE), client)
         address = deployment.address or await _own_address(client)
+        server = deployment.resource("Microsoft.DBforPostgreSQL/flexibleServers", deployment.server_name)
+        await steps.run("Parameters of the server", lambda: restart_if_parameters_wait(manager, server))
         opening = reachable(
             manager,
-            deployment.resource("Microsoft.DBforPostgreSQL/flexibleServers", deployment.server_name),
+            server,
             deployment.resource("Microsoft.KeyVault/vaults", deployment.vault_name),
             address,
             private_networking=deployment.private_networking,

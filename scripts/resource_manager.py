@@ -1,6 +1,6 @@
-"""Azure Resource Manager over its REST API: the few calls that make a database and a vault reachable for a moment.
+"""Azure Resource Manager over its REST API: the few calls that open a database and a vault for a moment, or restart it.
 
-The management SDKs would bring three packages of tens of megabytes for four requests.
+The management SDKs would bring three packages of tens of megabytes for six requests.
 https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
 """
 
@@ -101,6 +101,19 @@ async def reachable(
                     await manager.call("PATCH", server, _POSTGRES_VERSION, _public_access("Disabled"))
                 finally:
                     await manager.call("PATCH", vault, _VAULT_VERSION, _vault_access([]))
+
+
+async def restart_if_parameters_wait(manager: ResourceManager, server: str) -> str:
+    """Restart the server when a parameter waits for that: `max_connections` is read at the start alone.
+
+    Raises:
+        ResourceManagerError: Azure said no.
+    """
+    parameter = await manager.call("GET", f"{server}/configurations/max_connections", _POSTGRES_VERSION)
+    if not parameter["properties"].get("isConfigPendingRestart"):
+        return "in force"
+    await manager.call("POST", f"{server}/restart", _POSTGRES_VERSION)
+    return "in force after a restart"
 
 
 def _public_access(state: str) -> dict[str, Any]:

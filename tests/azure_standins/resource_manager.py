@@ -1,4 +1,4 @@
-"""The part of Azure Resource Manager that opens and closes a database's firewall, with its long-running operations."""
+"""The part of Azure Resource Manager that opens a database's firewall and restarts it, with its long operations."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ class ResourceManagerStandIn:
     rules: the firewall rules there are, by name.
     calls: method and last parts of the path of every change.
     refuses: a method that is answered with 403.
+    restart_waits: a parameter of the database server is in force only after a restart.
     """
 
     def __init__(self) -> None:
         self.rules: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[str, str]] = []
         self.refuses = ""
+        self.restart_waits = True
         self.server = HttpServer(self._handle, HOST)
 
     async def _handle(self, request: Request) -> Reply:
@@ -34,6 +36,10 @@ class ResourceManagerStandIn:
         if request.method == self.refuses:
             return _reply(403, {"error": {"code": "AuthorizationFailed", "message": "You may not do that."}})
         kind, name = path.rsplit("/", 2)[-2:]
+        if request.method == "GET" and kind == "configurations":
+            return _reply(200, {"properties": {"isConfigPendingRestart": self.restart_waits}})
+        if name == "restart":
+            self.restart_waits = False
         self.calls.append((request.method, f"{kind}/{name}"))
         if kind == "firewallRules":
             if request.method == "PUT":

@@ -91,20 +91,24 @@ async def test_it_sets_everything_up_and_a_second_run_changes_nothing(azure: Azu
     assert [
         line.split(" (")[0] for line in output.splitlines() if line.startswith("[") and not line.endswith("...")
     ] == [
-        "[1/6] Keys in the vault: made tenant-signing-key, cache-encryption-key",
-        "[2/6] Logins of the two identities: made zava_reader and zava_app",
-        "[3/6] Schema: up to date",
-        "[4/6] Signing key in the database: key1 is accepted",
-        "[5/6] Sample data: 11118 rows",
-        "[6/6] Embeddings: fresh",
+        "[1/7] Parameters of the server: in force after a restart",
+        "[2/7] Keys in the vault: made tenant-signing-key, cache-encryption-key",
+        "[3/7] Logins of the two identities: made zava_reader and zava_app",
+        "[4/7] Schema: up to date",
+        "[5/7] Signing key in the database: key1 is accepted",
+        "[6/7] Sample data: 11118 rows",
+        "[7/7] Embeddings: fresh",
     ]
     assert azure.manager.rules == {}
-    assert azure.manager.calls == [("PUT", f"firewallRules/{_RULE}"), ("DELETE", f"firewallRules/{_RULE}")]
+    server = azure.environment["POSTGRES_SERVER_NAME"]
+    rule = f"firewallRules/{_RULE}"
+    assert azure.manager.calls == [("POST", f"{server}/restart"), ("PUT", rule), ("DELETE", rule)]
     first, secrets, requests = await figures(azure), dict(azure.vault.secrets), azure.model.attempts
     assert (first["products"], first["embeddings"], first["keys"]) == (520, 520, 1)
 
     code, output, messages = await finished(azure)
     assert (code, messages) == (0, "")
+    assert "Parameters of the server: in force (" in output
     assert "all there" in output
     assert "both there" in output
     assert "there are products already" in output

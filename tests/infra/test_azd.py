@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 from jsonschema import Draft201909Validator
 
+from scripts.postprovision import Deployment
 from tests.infra.bicep.project import Project
-from tests.infra.deployments import INFRA, PROJECT, deployment
+from tests.infra.deployments import INFRA, PROFILES, PROJECT, deployment
 
 _SCHEMA = json.loads((Path(__file__).parent / "schemas" / "azure.yaml.v1.json").read_text("utf-8"))
 
@@ -66,3 +67,18 @@ def test_the_defaults_azd_gives_are_those_of_the_bicep() -> None:
             literal = getattr(declared, "literal", None)
             value = literal if literal is not None else json.dumps(getattr(declared, "value", None))
             assert value == default, name
+
+
+def test_the_hook_finds_every_value_it_needs_among_the_outputs() -> None:
+    own = {"AZURE_SUBSCRIPTION_ID": "sub", "AZURE_ENV_NAME": "demo"}
+    for profile in PROFILES:
+        outputs = {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in deployment(profile).outputs.items()
+        }
+        found = Deployment.of(outputs | own)
+        assert found.private_networking is (profile == "production")
+        assert (found.reader_object_id, found.app_object_id) == (
+            outputs["READER_IDENTITY_OBJECT_ID"],
+            outputs["APP_IDENTITY_OBJECT_ID"],
+        )
