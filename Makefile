@@ -12,7 +12,7 @@ ARGUMENTS := --data "$(DATA)"
 .DEFAULT_GOAL := help
 # `make token` prints a token and nothing else, also when another make calls it.
 MAKEFLAGS += --no-print-directory
-.PHONY: help install run token func test check conformance fuzz format lock bench clean-data runtime deployment
+.PHONY: help install run token func test check conformance screenshots fuzz format lock bench clean-data runtime deployment
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +74,10 @@ format: $(VENV)/dev.stamp  ## put the code into shape
 
 conformance: $(VENV)/dev.stamp  ## run the official MCP conformance suite, both revisions
 	$(BIN) -m tests.conformance.run
+
+screenshots: $(VENV)/dev.stamp  ## take the README's pictures from a running make run: PORT=7071 DATA=.local
+	@$(BIN) -m tests.browser.packages
+	@$(BIN) -m tests.browser.screenshots --port "$(PORT)" --data "$(DATA)"
 
 fuzz: $(VENV)/dev.stamp  ## fuzz the SQL policy, guided by coverage: FUZZ_SECONDS=60
 	$(BIN) -m pip install --quiet --disable-pip-version-check atheris==3.0.0

@@ -11,7 +11,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Frame, Page, Route, async_playwright
 
 from tests.browser.packages import PACKAGES, axe_script, host_script
-from zava.protocol.apps import dashboard_html
+from zava.protocol.apps import page
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "test-artifacts/screenshots"
 
@@ -100,7 +100,7 @@ class App(Tab):
                 await route.fulfill(body=_HOST_PAGE.replace("{script}", host_script()), content_type="text/html")
             elif route.request.url == _APP:
                 headers = {"content-security-policy": _APP_POLICY, "content-type": "text/html; charset=utf-8"}
-                await route.fulfill(body=dashboard_html(), headers=headers)
+                await route.fulfill(body=page("dashboard"), headers=headers)
             else:
                 await app.unserved(route)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from tests.browser.chat_client import violations
 from tests.browser.conftest import OpenApp
 from tests.browser.reports import EMPTY, FULL, ONE_STORE, refusal, result_of
-from zava.services.performance_report import Insight
+from zava.services.performance_report import Comparison, Insight
 
 _ERROR = json.dumps(
     {"code": "VALIDATION_ERROR", "message": "There is no store 'Mars'.", "hint": "Choose from: Seattle."}
@@ -54,6 +55,17 @@ async def test_the_figures_arrive_as_the_locale_writes_them(open_app: OpenApp) -
     await app.frame.locator("html[data-theme=dark]").wait_for()
     assert (await app.text(".tile:first-child .value")).replace("\xa0", " ") == "1.284.311 $"
     assert app.problems == []
+
+
+async def test_what_is_compared_is_said_with_where_its_orders_begin(open_app: OpenApp) -> None:
+    app = await open_app()
+    begun = Comparison(dt.date(2026, 9, 1), dt.date(2026, 9, 30), orders_begin=dt.date(2026, 9, 12))
+    await app.show(result_of(replace(FULL, previous_period=begun, last_year=None, notes=("A note.",))))
+    assert await app.frame.locator(".notes li").all_inner_texts() == [
+        "A note.",
+        "The previous period is Sep 1 \N{EN DASH} 30, 2026, with orders from Sep 12, 2026 on.",
+        "Amounts are US dollars; a day ends at midnight UTC.",
+    ]
 
 
 async def test_the_trend_begins_at_zero_and_has_every_value_as_a_table(open_app: OpenApp) -> None:
@@ -146,3 +158,34 @@ async def test_a_cancelled_call_says_so(open_app: OpenApp) -> None:
     await app.page.evaluate("bridge.sendToolCancelled({reason: 'The user stopped it.'})")
     await app.frame.get_by_role("alert").wait_for()
     assert await app.text("#problem") == "The call was cancelled.\n\nThe user stopped it."
+
+
+async def test_a_last_step_that_is_cut_short_is_known_as_such(open_app: OpenApp) -> None:
+    app = await open_app()
+    cases = [
+        ("day", "2026-03-31", "2026-03-31", False, False),
+        ("day", "2026-03-31", "2026-03-31", True, True),
+        ("week", "2026-03-25", "2026-03-31", False, False),
+        ("week", "2026-03-26", "2026-03-31", False, True),
+        ("month", "2024-02-01", "2024-02-29", False, False),
+        ("month", "2024-02-01", "2024-02-28", False, True),
+        ("quarter", "2026-10-01", "2026-12-31", False, False),
+        ("quarter", "2026-10-01", "2026-11-30", False, True),
+    ]
+    for step, first_day, last_day, partial, short in cases:
+        given = [{"first_day": first_day}, step, {"last_day": last_day, "partial": partial}]
+        assert await app.frame.evaluate("given => isShort(...given)", given) == short, given
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"),
+    [
+        pytest.param(1, [0, 0.2, 0.4, 0.6, 0.8, 1], id="next to nothing"),
+        pytest.param(21_375, [0, 5_000, 10_000, 15_000, 20_000, 25_000], id="a day's revenue"),
+        pytest.param(500_000, [0, 100_000, 200_000, 300_000, 400_000, 500_000], id="a round number is the top"),
+    ],
+)
+async def test_the_axis_has_round_numbers_from_zero(most: float, ticks: list[float], open_app: OpenApp) -> None:
+    app = await open_app()
+    found: Any = await app.frame.evaluate("most => niceTicks(most)", most)
+    assert found == pytest.approx(ticks)

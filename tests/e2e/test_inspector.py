@@ -43,6 +43,13 @@ class Inspector:
     def call_tool(self, era: str, name: str, **arguments: object) -> Answer:
         return self._run(era, "tools/call", "--tool-name", name, "--tool-args-json", json.dumps(arguments))
 
+    def app_of(self, name: str) -> dict[str, Any]:
+        """What it says of the tool's MCP App, without calling the tool."""
+        command = [*self._command, "--method", "tools/call", "--tool-name", name, "--app-info"]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)["appInfo"]
+
     def _run(self, era: str, method: str, *options: str) -> Answer:
         command = [*self._command, "--protocol-era", era, "--method", method, *options]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=60, check=False)
@@ -89,3 +96,15 @@ def test_it_sees_a_refused_query_as_a_tool_error(head_office: Inspector, era: st
 
 def test_it_is_refused_with_a_token_nobody_issued(inspector: Callable[[str], Inspector]) -> None:
     assert inspector("a-token-nobody-issued").list_tools("legacy").exit_code == REFUSED
+
+
+def test_it_finds_the_app_of_the_dashboard_and_none_elsewhere(head_office: Inspector) -> None:
+    assert head_office.app_of("show_sales_dashboard") == {
+        "hasApp": True,
+        "toolName": "show_sales_dashboard",
+        "resourceUri": "ui://zava/dashboard",
+        "resourceMimeType": "text/html;profile=mcp-app",
+        "visibility": ["model", "app"],
+        "prefersBorder": True,
+    }
+    assert not head_office.app_of("get_store_performance")["hasApp"]

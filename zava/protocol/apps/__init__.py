@@ -15,8 +15,3 @@ def page(name: str) -> str:
     """The page `name`.html of this folder, with each line `/* include FILE */` replaced by that file."""
     text = (_FOLDER / f"{name}.html").read_text("utf-8")
     return _INCLUDE.sub(lambda line: (_FOLDER / line[1]).read_text("utf-8"), text)
-
-
-def dashboard_html() -> str:
-    """The MCP App of the tool `show_sales_dashboard`: it needs no network and no other file."""
-    return page("dashboard")

@@ -34,6 +34,7 @@ function formats(locale) {
     })(figure.value),
     change: (value, unit) => (unit === "percent" ? `${points.format(value)} pts` : signed.format(value / 100)),
     days: (span) => full.formatRange(date(span.first_day), date(span.last_day)),
+    day: (iso) => full.format(date(iso)),
     moment: (text) => day({ dateStyle: "medium", timeStyle: "short" }).format(new Date(text)),
     step: (point, step) => {
       const begin = date(point.first_day);

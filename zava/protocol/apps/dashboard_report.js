@@ -8,12 +8,11 @@ const BETTER = {
 };
 
 function reportSections(report, format) {
-  const { trend } = report;
   const sold = report.figures.some(({ name, value }) => name === "orders" && value > 0);
   return [
     tiles(report, format),
     insights(report.insights),
-    sold && trend.points.length ? trendSection(trend, report.previous_period, report.period.partial, format) : null,
+    sold && report.trend.points.length ? trendSection(report, format) : null,
     element("div", { class: "halves" }, categories(report, format), products(report, format)),
     stores(report, format),
     stock(report, format),
@@ -97,8 +96,9 @@ function stock({ stock_at_risk: found, stock_at_risk_count: count, stores: all }
 
 function notes({ notes: found, previous_period: before, last_year: year, period }, format) {
   const lines = [...found];
-  if (before) lines.push(`The previous period is ${format.days(before)}.`);
-  if (year) lines.push(`Last year's is ${format.days(year)}.`);
+  const compared = (span) => `${format.days(span)}${span.orders_begin ? `, with orders from ${format.day(span.orders_begin)} on` : ""}`;
+  if (before) lines.push(`The previous period is ${compared(before)}.`);
+  if (year) lines.push(`Last year's is ${compared(year)}.`);
   lines.push(`Amounts are US dollars; a day ends at midnight ${period.time_zone}.`);
   return element("footer", {}, element("ul", { class: "notes muted small" }, ...lines.map((line) => element("li", {}, line))));
 }

@@ -3,7 +3,7 @@
 const HEIGHT = 220;
 const EDGE = { top: 12, right: 10, bottom: 26 };
 
-function trendSection(trend, previous, partial, format) {
+function trendSection({ trend, period, previous_period: previous }, format) {
   const legend = element("p", { class: "legend muted" },
     element("span", { class: "key now" }, "This period"),
     previous ? element("span", { class: "key before" }, "Previous period") : "");
@@ -16,8 +16,8 @@ function trendSection(trend, previous, partial, format) {
   const asTable = element("details", {},
     element("summary", {}, `Show the ${rows.length} values as a table`),
     table("Revenue trend", [[`By ${trend.step}`, ""], ["Revenue", "number"], ["Orders", "number"], ["Previous period", "number"]], rows));
-  const unfinished = partial
-    ? element("p", { class: "muted small" }, `The last ${trend.step} is not over.`) : "";
+  const unfinished = isShort(trend.points[trend.points.length - 1], trend.step, period)
+    ? element("p", { class: "muted small" }, `The last ${trend.step} is not complete.`) : "";
   // Drawn to the width there is, so that type keeps its size; again whenever that changes.
   let width = 0;
   new ResizeObserver(([entry]) => {
@@ -29,8 +29,10 @@ function trendSection(trend, previous, partial, format) {
 }
 
 function drawTrend(trend, width, format, readout) {
-  const { points, previous_points: before } = trend;
-  const count = Math.max(points.length, before.length);
+  const { points } = trend;
+  // A longer period before would end in steps that nothing is compared with, the last of them often cut short.
+  const before = trend.previous_points.slice(0, points.length);
+  const count = points.length;
   const ticks = niceTicks(Math.max(...points.map((p) => p.revenue), ...before.map((p) => p.revenue), 1));
   const top = ticks[ticks.length - 1];
   const left = 8 + 6.6 * Math.max(...ticks.map((tick) => format.short(tick).length));
@@ -78,6 +80,15 @@ function drawTrend(trend, width, format, readout) {
   return svg;
 }
 
+/** Whether the step that begins at `point` ends after what was counted: a line that falls there says nothing. */
+function isShort(point, step, period) {
+  const end = date(point.first_day);
+  if (step === "day" || step === "week") end.setUTCDate(end.getUTCDate() + (step === "week" ? 7 : 1));
+  else end.setUTCMonth(end.getUTCMonth() + (step === "quarter" ? 3 : 1));
+  end.setUTCDate(end.getUTCDate() - 1);
+  return period.partial || end > date(period.last_day);
+}
+
 function summary(trend, format) {
   const best = trend.points.reduce((most, point) => (point.revenue > most.revenue ? point : most));
   const [first, last] = [trend.points[0], trend.points[trend.points.length - 1]];
@@ -86,9 +97,9 @@ function summary(trend, format) {
     + "The values stand in the table below.";
 }
 
-/** Round numbers from zero to at least `most`, four or five of them. */
+/** Round numbers from zero to at least `most`, four to six of them. */
 function niceTicks(most) {
-  const rough = most / 4;
+  const rough = most / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough);
   return Array.from({ length: Math.ceil(most / step) + 1 }, (_, index) => index * step);
