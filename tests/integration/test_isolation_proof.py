@@ -94,7 +94,7 @@ _BREAKS = {
     "guard trusts everything": (
         "CREATE OR REPLACE FUNCTION guard.current_store_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE SECURITY DEFINER "
         "AS $$ BEGIN "
-        "RETURN string_to_array(split_part(current_setting('zava.tenant_context'), '|', 4), ',')::uuid[]; END $$",
+        "RETURN string_to_array(split_part(current_setting('zava.tenant_context', true), '|', 4), ',')::uuid[]; END $$",
         "",
         "forged_context_sees_nothing",
     ),
@@ -114,8 +114,11 @@ _BREAKS = {
     ),
     "login is superuser": ("ALTER ROLE zava_reader SUPERUSER", "ALTER ROLE zava_reader NOSUPERUSER", "login_is_plain"),
     "login becomes another role": (
-        "GRANT zava_app TO zava_reader; ALTER ROLE zava_reader SET role = zava_app",
-        "ALTER ROLE zava_reader RESET role; REVOKE zava_app FROM zava_reader",
+        "CREATE ROLE zava_other; GRANT zava_other TO zava_reader; GRANT USAGE ON SCHEMA retail, guard TO zava_other; "
+        "GRANT SELECT ON ALL TABLES IN SCHEMA retail TO zava_other; "
+        "GRANT EXECUTE ON FUNCTION guard.current_store_ids() TO zava_other; "
+        "ALTER ROLE zava_reader SET role = zava_other",
+        "ALTER ROLE zava_reader RESET role; DROP OWNED BY zava_other; DROP ROLE zava_other",
         "session_is_the_logins_own",
     ),
     "login is in another role": (
