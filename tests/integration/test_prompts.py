@@ -184,6 +184,7 @@ _COMPLETIONS: dict[str, tuple[str, str, str, list[str]]] = {
     ),
     "a text of one's own": ("find_products", "need", "g", []),
     "an argument that is none": ("find_products", "shop", "", []),
+    "a prompt that is none": ("sell_everything", "store", "", []),
 }
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -77,6 +78,14 @@ async def test_one_table_reads_like_this(application: Application, database: Dat
         "Example: SELECT category_name, count(*) AS products FROM categories JOIN products USING (category_id) "
         "GROUP BY 1",
     ]
+
+
+async def test_the_page_shows_a_table_as_it_is(application: Application, database: Database) -> None:
+    result = await answer(
+        application, database, "tools/call", tool("get_multiple_table_schemas", table_names=["orders"])
+    )
+    page = (Path(__file__).parents[2] / "docs/resources-and-prompts.md").read_text()
+    assert page.split("```\n")[1].rstrip() == result["content"][0]["text"].partition("\n\n")[2]
 
 
 @pytest.mark.parametrize("table", RETAIL_TABLES)
