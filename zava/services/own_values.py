@@ -16,11 +16,11 @@ from zava.data.schema_catalogue import SchemaCatalogue
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_stores import TenantStores
 from zava.errors import ValidationError
+from zava.services.time_period import parse_period
 
 Kind = Literal["store", "region", "category", "product_type", "table", "month", "period", "text"]
 
 _NAMED_PERIODS = ("last_30_days", "last_7_days", "last_month", "last_quarter", "year_to_date", "last_year")
-_PERIOD = re.compile(r"(?=.{4,40}$)[a-z0-9]+([_.-]{1,2}[a-z0-9]+)*", re.IGNORECASE)
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _MONTHS_SUGGESTED = 24
 _MOST_TEXT = 500
@@ -63,12 +63,7 @@ class OwnValues:
         if kind == "month":
             return self._month(text)
         if kind == "period":
-            if _PERIOD.fullmatch(text):
-                return text
-            raise ValidationError(
-                f"{text[:60]!r} is not a period.",
-                f"Write one of {', '.join(_NAMED_PERIODS)}, a month 2026-03, a quarter 2026-Q1, or FROM..TO.",
-            )
+            return parse_period(text, self._clock()).name
         typed = text.casefold()
         values = await self._all(kind, scope, deadline)
         found = [value for value in values if value.casefold() == typed]
