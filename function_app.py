@@ -20,6 +20,7 @@ app = func.FunctionApp(
 configuration = settings.load()
 logs.install(configuration.log_level, on_azure=configuration.on_azure)
 zava = bootstrap.build(configuration)
+zava.shutdown.arm()
 
 
 # The host's own page at / is switched off by the app setting AzureWebJobsDisableHomepage=true.
@@ -66,7 +67,8 @@ async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
 async def refresh_embeddings(timer: func.TimerRequest) -> None:
     if timer.past_due:
         logging.getLogger("zava").info("the embedding refresh is past due: it makes up for what was missed")
-    await zava.embedding_refresh.run(seconds=TIMER_SECONDS)
+    with zava.shutdown.interruptible():
+        await zava.embedding_refresh.run(seconds=TIMER_SECONDS)
 
 
 async def _answered(

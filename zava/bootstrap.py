@@ -39,6 +39,7 @@ from zava.protocol.endpoint import McpEndpoint, kernel_server
 from zava.protocol.health import Health
 from zava.protocol.resources import ZavaResources
 from zava.protocol.server import build_server
+from zava.protocol.shutdown import Shutdown
 from zava.services.access import AccessRules
 from zava.services.calls_in_flight import CallsInFlight
 from zava.services.embedding_refresh import EmbeddingRefresh
@@ -81,6 +82,7 @@ class Application:
     pools: Pools
     monitor: QueryMonitor
     result_cache: ResultCache
+    shutdown: Shutdown
 
 
 def build(settings: Settings) -> Application:
@@ -157,8 +159,9 @@ def build(settings: Settings) -> Application:
         max_body_bytes=_MAX_BODY_BYTES,
         challenge=resource.www_authenticate,
     )
+    edge = Edge.of(settings)
     return Application(
-        edge=Edge.of(settings),
+        edge=edge,
         endpoint=endpoint,
         sales_queries=sales_queries,
         product_searches=product_searches,
@@ -169,4 +172,5 @@ def build(settings: Settings) -> Application:
         pools=pools,
         monitor=monitor,
         result_cache=result_cache,
+        shutdown=Shutdown(edge, pools.close, seconds=settings.request_timeout_seconds),
     )

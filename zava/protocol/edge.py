@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from zava.errors import RateLimitError
+from zava.errors import RateLimitError, ServiceUnavailableError
 from zava.platform.call_rate import CallRate
 from zava.platform.settings import Settings
 from zava.protocol.http import HttpReply, error_reply, reply
@@ -51,6 +51,12 @@ class Edge:
         self._on_azure = on_azure
         self._allowed_origins = frozenset(origin.lower() for origin in allowed_origins) - {"null"}
         self._flood = flood
+        self._refuses_all = False
+        self.in_flight = 0
+
+    def refuse_all(self) -> None:
+        """Answer every request from now on with a 503 that says to try again: this worker ends."""
+        self._refuses_all = True
 
     @classmethod
     def of(cls, settings: Settings) -> Edge:
@@ -71,12 +77,17 @@ class Edge:
         Args:
             any_origin: the document is public, so every site may read it.
         """
+        self.in_flight += 1
         try:
+            if self._refuses_all:
+                raise ServiceUnavailableError("This server is being replaced", "Try the same call again in a moment.")
             if self._flood is not None:
                 refuse_when_waiting(self._flood.take(client_address(headers)))
             answer = self._preflight(headers, any_origin) if method == "OPTIONS" else await work()
-        except RateLimitError as refusal:
+        except (RateLimitError, ServiceUnavailableError) as refusal:
             answer = error_reply(refusal, secrets.token_hex(16), headers)
+        finally:
+            self.in_flight -= 1
         extra = _HEADERS | self._cross_origin(headers, any_origin)
         if self._on_azure:
             extra["strict-transport-security"] = _HSTS
