@@ -91,10 +91,10 @@ store_orders AS (
     HAVING count(*) FILTER (WHERE a.span = 'current') > 0
 ), risk AS (
     SELECT o.store_name AS store, a.sku, a.product_name AS name, i.stock_level, a.items AS sold,
-           i.stock_level * {RECENT_DAYS}::numeric / a.items AS days_of_cover
+           i.stock_level::numeric * {RECENT_DAYS} / a.items AS days_of_cover
     FROM asked AS a JOIN retail.inventory AS i USING (store_id, product_id) JOIN retail.stores AS o USING (store_id)
     WHERE a.span = 'recent' AND a.items >= {LEAST_SOLD} AND NOT a.discontinued
-      AND i.stock_level * {RECENT_DAYS} < {COVER_DAYS} * a.items
+      AND i.stock_level::numeric * {RECENT_DAYS} < {COVER_DAYS} * a.items
 ), step AS (
     SELECT s.span, count(*) AS orders, sum(o.total_amount) AS revenue,
            width_bucket(o.order_date, CASE s.span WHEN 'current' THEN $12::timestamptz[] ELSE $13 END) AS number
