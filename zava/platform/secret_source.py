@@ -20,7 +20,7 @@ DEADLINE_SECONDS = 4.0
 """All attempts together; a `Retry-After` of the vault is not waited for."""
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 0.2
-OPEN_SECONDS = 5.0
+OPEN_SECONDS = 3.0
 """After three failed attempts the vault is left alone for this long. Short, because a worker that has no value yet has
 nothing to go on with, and should find the vault again as soon as it is back."""
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from zava.errors import ServiceUnavailableError
+from zava.platform.breaker import CircuitOpenError
 from zava.platform.credential import SharedCredential
 from zava.platform.secret_names import SecretName
 from zava.platform.secret_source import KeyVaultSecrets, SecretMissingError, SecretSource, key_vault_client
@@ -123,7 +124,8 @@ class Secrets:
             kept.value = await vault.get(name)
         except ServiceUnavailableError as problem:
             kept.failure = problem
-            _log.warning("%s%s", problem.message, "; the value at hand serves on" if kept.value else "")
+            if not isinstance(problem.__cause__, CircuitOpenError):  # that would be said at every call
+                _log.warning("%s%s", problem.message, "; the value at hand serves on" if kept.value else "")
         else:
             kept.failure, kept.read_at = None, self._clock()
         kept.tried_at = self._clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
@@ -21,7 +22,6 @@ _S = TypeVar("_S", bound="Settings")
 _Problem = tuple[str, str]
 """The setting's name in lower case, and what is wrong with it."""
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _REFERENCE = "@Microsoft.KeyVault("
 _UNRESOLVED = (
     "is a Key Vault reference that Azure did not resolve: see whether the secret exists and the app's identity may "
@@ -106,14 +106,14 @@ def _missing_or_malformed_secrets(settings: Settings) -> Iterator[_Problem]:
         yield "cache_encryption_key", "must be Fernet keys (32 bytes in URL-safe base64), comma separated"
     redis = urlsplit(secrets[SecretName.REDIS_URL])
     if secrets[SecretName.REDIS_URL] and not (
-        redis.hostname and (redis.scheme == "rediss" or (redis.scheme == "redis" and redis.hostname in _LOOPBACK))
+        redis.hostname and (redis.scheme == "rediss" or (redis.scheme == "redis" and _is_loopback(redis.hostname)))
     ):
         yield "redis_url", "must start with rediss:// (redis:// for a Redis on 127.0.0.1)"
 
 
 def _unsafe_database(settings: Settings) -> Iterator[_Problem]:
     hosts = {settings.postgres_host, settings.postgres_reader_host or settings.postgres_host}
-    if settings.postgres_sslmode == "disable" and not hosts <= _LOOPBACK:
+    if settings.postgres_sslmode == "disable" and not all(map(_is_loopback, hosts)):
         yield "postgres_sslmode", "POSTGRES_SSLMODE=disable is only allowed for a database on 127.0.0.1"
     if settings.calls_in_flight_per_principal >= settings.postgres_reader_pool_max:
         yield (
@@ -136,7 +136,7 @@ def _unsafe_addresses(settings: Settings) -> Iterator[_Problem]:
     if bool(settings.auth_entra_tenant_id) != bool(settings.auth_entra_client_id):
         yield "auth_entra_tenant_id", "AUTH_ENTRA_TENANT_ID and AUTH_ENTRA_CLIENT_ID go together"
     keys = urlsplit(settings.auth_jwks_url)
-    local_keys = keys.scheme == "file" or keys.hostname in _LOOPBACK
+    local_keys = keys.scheme == "file" or _is_loopback(keys.hostname)
     if settings.auth_jwks_url and not (keys.scheme == "https" or (local_keys and keys.scheme in {"file", "http"})):
         yield "auth_jwks_url", "AUTH_JWKS_URL must start with https://"
     if local_keys and settings.on_azure:
@@ -145,7 +145,7 @@ def _unsafe_addresses(settings: Settings) -> Iterator[_Problem]:
     if settings.azure_key_vault_url and not (vault.scheme == "https" and vault.hostname):
         yield "azure_key_vault_url", "AZURE_KEY_VAULT_URL must start with https://"
     base = urlsplit(settings.public_base_url)
-    plain = base.scheme == "http" and base.hostname in _LOOPBACK and not settings.on_azure
+    plain = base.scheme == "http" and _is_loopback(base.hostname) and not settings.on_azure
     bare = settings.public_base_url == f"{base.scheme}://{base.netloc}"
     if settings.public_base_url and not ((base.scheme == "https" or plain) and base.hostname and bare):
         yield "public_base_url", "PUBLIC_BASE_URL must be https:// and a host name, without path or trailing slash"
@@ -171,3 +171,10 @@ def _unusable_telemetry(settings: Settings) -> Iterator[_Problem]:
         yield "applicationinsights_connection_string", f"cannot be used: {problem}"
     if settings.telemetry_backend == "azure_monitor" and find_spec("azure.monitor") is None:
         yield "telemetry_backend", "TELEMETRY_BACKEND=azure_monitor needs the packages of requirements-monitor.txt"
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
