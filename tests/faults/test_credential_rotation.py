@@ -95,7 +95,7 @@ class Load:
                 self.last_failure_at = time.monotonic()
                 await asyncio.sleep(0.02)
             else:
-                assert {row[0] for row in result.rows} == {str(store) for store in scope.store_ids}
+                assert {str(row[0]) for row in result.rows} == {str(store) for store in scope.store_ids}
                 self.codes["OK"] += 1
 
 

@@ -110,3 +110,42 @@ async def test_a_missing_administrator_is_said_by_its_setting(fresh_database: Da
     )
     assert (result.returncode, result.stdout) == (2, "")
     assert "Set POSTGRES_HOST" in result.stderr
+
+
+async def test_a_key_whose_time_runs_out_within_a_transaction_makes_no_answer_of_it_empty(
+    fresh_database: Database,
+) -> None:
+    pools, keys = Pools(fresh_database.settings), SigningKeys(fresh_database.administrator)
+    old = SigningKey.parse(fresh_database.cluster.secrets.tenant_signing_key)
+    await keys.add(SigningKey.generate("next"))
+    try:
+        async with pools.reader.connection():
+            pass  # so that what follows takes milliseconds
+        await keys.retire(old.key_id, 0.009)
+        async with fresh_database.transactions(pools).open(
+            SCOPE, timeout_seconds=5, deadline=time.monotonic() + 5
+        ) as connection:
+            await connection.execute("SELECT pg_sleep(0.6)")
+            assert await connection.fetchval("SELECT count(*) FROM retail.stores") == 1
+        with pytest.raises(IsolationError):
+            await _orders_with(old, pools)
+    finally:
+        await pools.close()
+
+
+async def test_a_key_retired_between_the_opening_and_the_answer_makes_it_not_empty(fresh_database: Database) -> None:
+    pools, keys = Pools(fresh_database.settings), SigningKeys(fresh_database.administrator)
+    await keys.add(SigningKey.generate("next"))
+    superuser = await fresh_database.superuser()
+    try:
+        retiring = superuser.transaction()
+        await retiring.start()
+        await superuser.execute("UPDATE guard.context_key SET not_after = now() WHERE key_id <> 'next'")
+        async with fresh_database.transactions(pools).open(
+            SCOPE, timeout_seconds=5, deadline=time.monotonic() + 5
+        ) as connection:
+            await retiring.commit()
+            assert await connection.fetchval("SELECT count(*) FROM retail.stores") == 1
+    finally:
+        await superuser.close()
+        await pools.close()

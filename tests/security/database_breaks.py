@@ -170,7 +170,7 @@ DATABASE_BREAKS = {
         own=(),
     ),
     "retired keys accepted": Break(
-        _GUARD.format(before="AND (k.not_after IS NULL OR k.not_after > statement_timestamp())", after=""),
+        _GUARD.format(before="AND (k.not_after IS NULL OR k.not_after > transaction_timestamp())", after=""),
         "TABLE retail.customers",
         "rows of spokane",
         "",

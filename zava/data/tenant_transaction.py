@@ -23,7 +23,9 @@ from zava.errors import IsolationError, QueryTimeoutError
 
 # What an earlier transaction left on the session ends here, because behind a pooler nobody else ends it: settings, of
 # which some would change answers or lift limits, and cursors, which would hold another tenant's rows.
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY NOT DEFERRABLE; RESET ALL; CLOSE ALL"
+# REPEATABLE READ: the statement that answers sees the keys the opening one saw, so none can be retired between the two,
+# which would make the answer empty.
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE; RESET ALL; CLOSE ALL"
 
 # RESET ALL goes back to the role's defaults, which are no wall, so what walls stand on is said again. With row_security
 # off queries fail; without standard_conforming_strings a text ends elsewhere than the policy has read.
