@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 from dataclasses import replace
@@ -105,6 +106,48 @@ async def test_choosing_a_store_or_a_period_calls_the_tool_again_through_the_hos
     ]
     assert await app.seen("contexts") == ["In the dashboard the user now looks at Zava Retail Tacoma, 2026-10."]
     assert app.problems == []
+
+
+async def test_an_answer_that_was_overtaken_by_a_later_choice_is_not_shown(open_app: OpenApp) -> None:
+    first, second = asyncio.Event(), asyncio.Event()
+
+    async def answer(params: dict[str, Any]) -> dict[str, Any]:
+        if params["arguments"]["time_period"] == "last_quarter":
+            second.set()
+            return result_of(EMPTY)
+        await second.wait()
+        first.set()
+        return result_of(ONE_STORE)
+
+    app = await open_app(call_tool=answer)
+    await app.show(result_of(FULL))
+    await app.frame.get_by_role("combobox", name="Store").select_option(label="Zava Retail Tacoma")
+    await app.frame.get_by_role("combobox", name="Period").select_option(label="Last quarter")
+    await first.wait()
+    await app.frame.locator("#dashboard:not([aria-busy])").wait_for()
+    assert await app.text("#subject") == "Zava Retail Kirkland"
+    assert app.problems == []
+
+
+async def test_only_the_host_is_listened_to(open_app: OpenApp) -> None:
+    app = await open_app()
+    await app.show(result_of(FULL))
+    forged = {"jsonrpc": "2.0", "method": "ui/notifications/tool-result", "params": result_of(EMPTY)}
+    await app.page.evaluate(
+        """forged => new Promise(done => {
+            window.addEventListener("message", ({data}) => data === "sent" && done());
+            const frame = document.createElement("iframe");
+            frame.srcdoc = `<script>
+              parent.frames[0].postMessage(${JSON.stringify(forged)}, "*");
+              parent.postMessage("sent", "*");
+            </` + `script>`;
+            document.body.append(frame);
+        })""",
+        forged,
+    )
+    await app.page.evaluate("bridge.sendToolInput({arguments: {}})")
+    await app.frame.get_by_text("Asking for the figures ...").wait_for()
+    assert await app.text("#subject") == "All 8 stores"
 
 
 async def test_a_host_without_tools_and_a_caller_with_one_store_get_no_filter_for_it(open_app: OpenApp) -> None:

@@ -118,6 +118,7 @@ def port() -> int:
 def test_a_first_start_a_kill_and_a_second_start_lose_nothing(checkout: Path, port: int) -> None:
     first = Run(checkout, port)
     first.wait_until_ready()
+    assert f"How to connect, and how it is: http://127.0.0.1:{port}/\n" in first.output
     token = _token(checkout, "ROLE=store_manager", "STORE=seattle")
     assert (token.returncode, token.stderr) == (0, "")
     orders = _ask(port, token.stdout.strip(), "SELECT count(*), sum(total_amount) FROM orders")
