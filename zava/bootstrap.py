@@ -28,6 +28,7 @@ from zava.platform.embedders.choice import Embedders
 from zava.platform.jwks import JwksCache
 from zava.platform.operator_key import OperatorKeys
 from zava.platform.query_monitor import QueryMonitor
+from zava.platform.redis_level import RedisLevel
 from zava.platform.result_cache import ResultCache
 from zava.platform.secrets import Secrets
 from zava.platform.settings import Settings
@@ -83,6 +84,7 @@ class Application:
     monitor: QueryMonitor
     result_cache: ResultCache
     shutdown: Shutdown
+    redis_level: RedisLevel
 
 
 def build(settings: Settings) -> Application:
@@ -96,6 +98,7 @@ def build(settings: Settings) -> Application:
     limits = QueryLimits(settings.query_max_rows, settings.query_max_bytes, settings.query_timeout_seconds)
     calls_in_flight = CallsInFlight(settings.calls_in_flight_per_principal)
     monitor = QueryMonitor(settings.slow_query_seconds)
+    redis_level = RedisLevel(secrets, settings.query_cache_seconds)
     result_cache = ResultCache(
         settings.query_cache_seconds,
         settings.query_cache_bytes,
@@ -108,6 +111,7 @@ def build(settings: Settings) -> Application:
             settings.postgres_database,
             *astuple(limits),
         ],
+        redis_level,
     )
     answers = TenantAnswers(result_cache)
     sales_queries = SalesQueries(QueryRunner(transactions, limits), calls_in_flight, monitor, answers)
@@ -173,4 +177,5 @@ def build(settings: Settings) -> Application:
         monitor=monitor,
         result_cache=result_cache,
         shutdown=Shutdown(edge, pools.close, seconds=settings.request_timeout_seconds),
+        redis_level=redis_level,
     )
