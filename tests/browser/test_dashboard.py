@@ -232,3 +232,9 @@ async def test_the_axis_has_round_numbers_from_zero(most: float, ticks: list[flo
     app = await open_app()
     found: Any = await app.frame.evaluate("most => niceTicks(most)", most)
     assert found == pytest.approx(ticks)
+
+
+async def test_a_label_of_the_axis_is_its_number_and_not_a_rounder_one(open_app: OpenApp) -> None:
+    app = await open_app()
+    labels = await app.frame.evaluate("niceTicks(1250).concat(12_500_000).map(tick => state.format.short(tick))")
+    assert labels == ["$0", "$250", "$500", "$750", "$1K", "$1.25K", "$12.5M"]

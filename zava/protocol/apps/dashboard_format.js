@@ -13,7 +13,7 @@ function formats(locale) {
   const day = (options) => new Intl.DateTimeFormat(known, { timeZone: "UTC", ...options });
   const money = number({ style: "currency", currency: "USD", maximumFractionDigits: 0 });
   const cents = number({ style: "currency", currency: "USD" });
-  const short = number({ style: "currency", currency: "USD", notation: "compact", maximumFractionDigits: 1 });
+  const short = number({ style: "currency", currency: "USD", notation: "compact", maximumFractionDigits: 2 });
   const count = number({ maximumFractionDigits: 1 });
   const tenth = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
   const percent = number({ style: "percent", ...tenth });
