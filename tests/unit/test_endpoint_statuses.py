@@ -279,3 +279,18 @@ async def test_an_unknown_failure_at_the_door_is_logged_and_shows_only_a_correla
     (record,) = caplog.records
     assert correlation_id in record.getMessage()
     assert "secret detail" in str(record.exc_info)
+
+
+async def test_a_failure_of_ours_is_logged_under_the_callers_id_with_the_kinds_of_its_causes_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(_headers: Mapping[str, str]) -> Caller:
+        try:
+            raise ConnectionRefusedError("secret detail")
+        except OSError as problem:
+            raise DatabaseUnavailableError("The database cannot be reached.") from problem
+
+    reply = await send(small_endpoint(broken), GOOD)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"request {reply.headers['x-correlation-id']} failed with DATABASE_UNAVAILABLE (ConnectionRefusedError)"
+    ]

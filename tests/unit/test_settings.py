@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from zava.platform import settings as module
 from zava.platform.settings import Settings, SettingsError
@@ -85,3 +86,68 @@ def test_an_unsafe_setting_stops_the_start(changes: dict[str, str], problem: str
     }
     with pytest.raises(ValueError, match=problem):
         Settings.model_validate(required | changes)
+
+
+_ENTRA = {
+    "postgres_host": "db.example",
+    "postgres_auth": "entra",
+    "website_site_name": "zava",
+    "azure_key_vault_url": "https://zava.vault.azure.net",
+    "azure_client_id": "11111111-2222-3333-4444-555555555555",
+    "azure_reader_client_id": "66666666-7777-8888-9999-aaaaaaaaaaaa",
+}
+
+
+def test_with_entra_and_a_vault_no_secret_is_required() -> None:
+    settings = Settings.model_validate(_ENTRA)
+    assert not any(settings.secrets().values())
+
+
+def test_each_setting_names_its_own_problem_and_rules_count_beside_wrong_values() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate(
+            {
+                "postgres_password": "@Microsoft.KeyVault(SecretUri=https://zava.vault.azure.net/secrets/p/)",
+                "postgres_app_password": "<your-password>",
+                "postgres_port": "x",
+                "tenant_signing_key": "k1:short",
+                "redis_url": "redis://cache.example",
+                "embedder": "azure",
+                "azure_client_id": "none",
+            }
+        )
+    assert sorted((str(error["loc"][0]), error["msg"][:31]) for error in caught.value.errors()) == [
+        ("azure_client_id", "Value error, badly formed hexad"),
+        ("azure_openai_endpoint", "EMBEDDER=azure needs AZURE_OPEN"),
+        ("cache_encryption_key", "is missing: set it, or AZURE_KE"),
+        ("postgres_app_password", "is a placeholder: put the secre"),
+        ("postgres_host", "Field required"),
+        ("postgres_password", "is a Key Vault reference that A"),
+        ("postgres_port", "Input should be a valid integer"),
+        ("redis_url", "must start with rediss:// (redi"),
+        ("tenant_signing_key", "must be a lower-case key id, a "),
+    ]
+    assert all(error["input"] is None for error in caught.value.errors())
+
+
+@pytest.mark.parametrize("value", ["changeme", "CHANGE-ME", "<secret>", "${PASSWORD}", "your-password", "xxxx", "TODO"])
+def test_what_manuals_put_where_a_secret_belongs_stops_the_start(value: str) -> None:
+    with pytest.raises(ValueError, match="is a placeholder"):
+        Settings.model_validate(_ENTRA | {"postgres_password": value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"postgres_sslmode": "disable", "postgres_host": "127.0.0.1"}, "needs POSTGRES_SSLMODE=verify-full"),
+        ({"azure_client_id": ""}, "needs an identity for each login"),
+        ({"azure_reader_client_id": _ENTRA["azure_client_id"]}, "must be another identity than AZURE_CLIENT_ID"),
+        ({"azure_key_vault_url": ""}, "tenant_signing_key\n +is missing"),
+        ({"log_level": "@Microsoft.KeyVault(x)"}, "is a Key Vault reference that Azure did not resolve"),
+        ({"cache_encryption_key": "short"}, "must be Fernet keys"),
+        ({"postgres_sslmode": "disable", "postgres_reader_host": "10.0.0.5"}, "only allowed for a database on 127"),
+    ],
+)
+def test_what_entra_and_secrets_need_is_checked(changes: dict[str, str], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        Settings.model_validate(_ENTRA | changes)

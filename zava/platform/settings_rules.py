@@ -22,6 +22,7 @@ _S = TypeVar("_S", bound="Settings")
 _Problem = tuple[str, str]
 """The setting's name in lower case, and what is wrong with it."""
 
+_OURS = "setting"
 _REFERENCE = "@Microsoft.KeyVault("
 _UNRESOLVED = (
     "is a Key Vault reference that Azure did not resolve: see whether the secret exists and the app's identity may "
@@ -49,6 +50,8 @@ def checked(values: Any, validate: Callable[[Any], _S]) -> _S:
     try:
         settings = validate(given)
     except ValidationError as failure:
+        if any(error["type"] == _OURS for error in failure.errors(include_url=False)):
+            raise  # pydantic-settings validates within the validation, and the inner one has come here already
         found = [(str(error["loc"][0]), error["msg"]) for error in failure.errors(include_url=False)]
         unfit = {name for name, _ in problems}
         problems += [problem for problem in found if problem[0] not in unfit]
@@ -62,7 +65,7 @@ def checked(values: Any, validate: Callable[[Any], _S]) -> _S:
         raise ValidationError.from_exception_data(
             "Settings",
             [
-                InitErrorDetails(type=PydanticCustomError("setting", "{text}", {"text": text}), loc=(name,), input=None)
+                InitErrorDetails(type=PydanticCustomError(_OURS, "{text}", {"text": text}), loc=(name,), input=None)
                 for name, text in problems
             ],
         )

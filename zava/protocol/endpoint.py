@@ -36,6 +36,7 @@ from zava.protocol.http import (
     bearer_challenge,
     error_reply,
     internal_error,
+    log_failure,
     reply,
 )
 from zava.protocol.inbound import Call, CallReader, HttpRules, RefusedRequest
@@ -150,6 +151,7 @@ def _error_data(problem: Exception, correlation_id: str) -> ErrorData:
             code=INVALID_PARAMS, message=f"{problem.message} {problem.hint}".rstrip(), data=problem.as_dict()
         )
     if isinstance(problem, MCPError):
+        log_failure(problem, correlation_id)
         return ErrorData(code=INTERNAL_ERROR, message=problem.message, data=problem.as_dict())
     if (error := handler_exception_to_error_data(problem)) is not None:
         return error

@@ -17,6 +17,7 @@ from zava.errors import (
     AuthenticationError,
     AuthorizationError,
     BusyError,
+    DatabaseError,
     DatabaseUnavailableError,
     IsolationError,
     MCPError,
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 
+_MOST_CAUSES = 5
 _ZERO_WEIGHT = re.compile(r"q\s*=\s*0(\.0{0,3})?")
 
 Challenge = Callable[[MCPError, Mapping[str, str]], str | None]
@@ -109,6 +111,7 @@ def error_reply(
         logger.error("request %s failed", correlation_id, exc_info=error)
         return reply(500, to_json({"error": internal_error(correlation_id)}), correlation_id)
     status, retry_after = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), (500, None))
+    log_failure(error, correlation_id)
     if status in (401, 403, 429):
         audit.refused(error, status, correlation_id)
     if isinstance(error, RateLimitError):
@@ -119,6 +122,23 @@ def error_reply(
     if (value := challenge(error, headers)) is not None:
         extra["www-authenticate"] = value
     return reply(status, to_json({"error": error.as_dict()}), correlation_id, extra=extra)
+
+
+def log_failure(error: MCPError, correlation_id: str) -> None:
+    """Tell the operator, under the id the caller has, of a failure that is not the caller's doing.
+
+    Of its causes the kinds alone, and the database's code: their messages may hold values of rows.
+    """
+    ours = isinstance(error, (ServiceUnavailableError, DatabaseUnavailableError, IsolationError))
+    if not (ours or type(error) is DatabaseError):
+        return
+    causes: list[str] = []
+    cause = error.__cause__
+    while cause is not None and len(causes) < _MOST_CAUSES:
+        sqlstate = getattr(cause, "sqlstate", None)
+        causes.append(f"{type(cause).__name__} {sqlstate}" if sqlstate else type(cause).__name__)
+        cause = cause.__cause__
+    logger.warning("request %s failed with %s (%s)", correlation_id, error.code, " from ".join(causes) or "no cause")
 
 
 def internal_error(correlation_id: str) -> dict[str, str]:

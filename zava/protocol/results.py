@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from zava.errors import MCPError
+from zava.protocol.http import internal_error, log_failure
 from zava.protocol.request import McpRequest, request_of
 
 _log = logging.getLogger(__name__)
@@ -36,13 +37,12 @@ async def answer(
         result = await work(request)
     except MCPError as problem:
         request.record.outcome = problem.code
+        log_failure(problem, request.correlation_id)
         return _failure(problem.as_dict())
     except Exception:  # noqa: BLE001  (logged with its trace; a bug must not end the call without an answer)
         request.record.outcome = "INTERNAL_ERROR"
         _log.exception("a tool call failed, correlation id %s", request.correlation_id)
-        return _failure(
-            {"code": "INTERNAL_ERROR", "message": f"internal error, correlation id {request.correlation_id}"}
-        )
+        return _failure(internal_error(request.correlation_id))
     document = result.model_dump(mode="json", exclude_none=True)
     written = text(result) if text else to_json(document).decode()
     return CallToolResult(content=[TextContent(type="text", text=written)], structured_content=document)
