@@ -54,7 +54,8 @@ class _Report:
         self._now = now
         self._current = self._totals("current", selected)
         self._previous = self._comparable("previous", period.previous)
-        self._last_year = self._comparable("last_year", period.last_year)
+        last_year: SpanName = "previous" if period.previous_is_last_year else "last_year"
+        self._last_year = self._comparable(last_year, period.last_year)
 
     def build(self) -> PerformanceReport:
         names = [store.store_name for store in self._found.stores if store.store_id in self._selected]
@@ -117,7 +118,7 @@ class _Report:
         return Facts(
             current=self._current,
             previous=self._complete("previous", period.previous),
-            last_year=None if period.last_year == period.previous else self._complete("last_year", period.last_year),
+            last_year=None if period.previous_is_last_year else self._complete("last_year", period.last_year),
             before_last_year=self._complete("before_last_year", period.before_last_year),
             categories=found.categories,
             products=found.products,

@@ -14,7 +14,7 @@ from zava.services.calls_in_flight import CallsInFlight
 from zava.services.performance_building import build_report
 from zava.services.performance_report import PerformanceReport
 from zava.services.store_choice import choose_store
-from zava.services.time_period import parse_period
+from zava.services.time_period import Span, parse_period
 
 
 class StorePerformance:
@@ -51,17 +51,22 @@ class StorePerformance:
         stores = [known[store_id] for store_id in scope.store_ids if store_id in known]
         chosen = choose_store(store, stores)
         selected = scope.store_ids if chosen is None else frozenset({chosen.store_id})
-        spans: dict[SpanName, tuple[dt.datetime, dt.datetime]] = {
-            "current": (period.span.start, period.span.end),
-            "previous": (period.previous.start, period.previous.end),
-            "last_year": (period.last_year.start, period.last_year.end),
-            "before_last_year": (period.before_last_year.start, period.before_last_year.end),
-            "recent": (now - dt.timedelta(days=RECENT_DAYS), now),
+        spans: dict[SpanName, Span] = {
+            "current": period.span,
+            "previous": period.previous,
+            "last_year": period.last_year,
+            "before_last_year": period.before_last_year,
+            "recent": Span(now - dt.timedelta(days=RECENT_DAYS), now),
+        }
+        if period.previous_is_last_year:  # of years nothing is summed twice
+            spans["last_year"] = spans["before_last_year"] = Span(period.span.start, period.span.start)
+        bounds: dict[SpanName, tuple[dt.datetime, dt.datetime]] = {
+            name: (span.start, span.end) for name, span in spans.items()
         }
         steps = (period.blocks(period.span), period.blocks(period.previous))
         async with self._calls_in_flight.one_more(scope.subject):
             with self._monitor.watch("get_store_performance"):
                 found = await repeated_read(
-                    lambda: self._source.read(selected, spans, *steps, scope, deadline=deadline), deadline=deadline
+                    lambda: self._source.read(selected, bounds, *steps, scope, deadline=deadline), deadline=deadline
                 )
         return build_report(period, selected, found, now)

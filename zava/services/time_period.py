@@ -72,6 +72,10 @@ class TimePeriod:
     before_last_year: Span
     step: Step
 
+    @property
+    def previous_is_last_year(self) -> bool:
+        return self.previous == self.last_year
+
     def blocks(self, span: Span) -> list[dt.datetime]:
         """The beginnings of the steps of `span`; the first is its start."""
         return [*_steps(span, self.step)]
