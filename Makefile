@@ -88,6 +88,6 @@ bench: $(VENV)/dev.stamp  ## measure, as ratios inside one run: QUICK=--quick
 	  echo "== $$name"; $(BIN) -m benchmarks.$$name $(QUICK) || missed=1; done; exit $${missed:-0}
 
 lock:  ## pin requirements*.in again (needs uv)
-	for name in requirements requirements-local requirements-dev; do \
+	for name in requirements requirements-local requirements-monitor requirements-dev; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; \
 	done

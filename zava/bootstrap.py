@@ -27,6 +27,7 @@ from zava.platform.database_login import DatabaseLogins
 from zava.platform.embedders.choice import Embedders
 from zava.platform.jwks import JwksCache
 from zava.platform.operator_key import OperatorKeys
+from zava.platform.pseudonyms import Pseudonyms
 from zava.platform.query_monitor import QueryMonitor
 from zava.platform.redis_level import RedisLevel
 from zava.platform.result_cache import ResultCache
@@ -146,11 +147,12 @@ def build(settings: Settings) -> Application:
         AccessRules(directory, StoredGrants(pools)),
         Revocations(pools),
         RateLimit(SharedCallRates(pools), settings.rate_limit_per_minute, settings.rate_limit_burst),
+        Pseudonyms(secrets),
     )
     essential = [DatabaseProbe(pools), IsolationProbe(proof), SecretsProbe(secrets)]
     others = [
         AiServiceProbe(query_embeddings, embedders.configured_model),
-        CacheProbe(query_embeddings),
+        CacheProbe(query_embeddings, result_cache),
         SystemProbe(),
         ApplicationProbe(monitor),
     ]

@@ -21,6 +21,7 @@ from zava.data.database_errors import translated
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.errors import DatabaseError, DatabaseUnavailableError, IsolationError
+from zava.platform import telemetry
 
 AnyConnection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 
@@ -139,6 +140,9 @@ class IsolationProof:
         self._failed = tuple(failed)
         self._fresh_until = self._clock() + (_FAILED_SECONDS if failed else _PROVED_SECONDS)
         if failed:
+            for name in failed:
+                telemetry.count("isolation_refused", check=name)
+            telemetry.event("isolation_refused", checks=", ".join(failed))
             _log.critical("isolation is not proved, tenant data is not served; failed checks: %s", ", ".join(failed))
         return self._failed
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
+from zava.platform import telemetry
+
 T = TypeVar("T")
 
 
@@ -91,6 +93,7 @@ class CircuitBreaker:
         if self._opened_at is not None or self._failures >= self._most_failures:
             self._opened_at = self._clock()
             self._changes += 1
+            telemetry.count("circuit_opened", circuit=self.name)
 
     def _succeeded(self, began_at: int) -> None:
         if began_at != self._changes:

@@ -2,7 +2,7 @@
 
 Records go to the logger `zava.audit`, as JSON in the message and as `custom_dimensions` for exporters that take them
 apart. They name nobody: the caller is a hash, SQL a fingerprint without literals, and no token, argument, row, header
-or address is in them. The same caller has the same hash in every record and in the database's rate limits.
+or address is in them. The same caller has the same hash in every record; it is keyed (`zava/platform/pseudonyms.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def call(request: McpRequest, kind: str, name: str, outcome: str, rows: int | No
         logging.INFO if outcome == "OK" else logging.WARNING,
         {
             "event": _EVENTS[kind],
-            "caller": scope.subject,
+            "caller": request.caller.pseudonym or None,
             "store_count": len(scope.store_ids),
             "stores": ",".join(sorted(map(str, scope.store_ids))[:_MOST_STORES_NAMED]),
             kind: name,

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from zava.errors import AuthenticationError, InsufficientScopeError, MCPError, ValidationError
 from zava.platform.identity import FULL_ACCESS_SCOPE, PERMISSIONS, Principal, TokenVerifier
+from zava.platform.pseudonyms import Pseudonyms
 from zava.platform.settings import Settings
 from zava.platform.token_verifier import TrustedIssuer
 from zava.protocol.request import Caller
@@ -51,7 +52,8 @@ class CallLimit(Protocol):
 class Authentication:
     """Admits requests: from their headers to who calls and which stores the call may see.
 
-    `revocations` and `rate_limit` may be left out where there is no database to keep them.
+    `revocations` and `rate_limit` may be left out where there is no database to keep them, `pseudonyms` where there are
+    no secrets.
     """
 
     def __init__(
@@ -60,11 +62,13 @@ class Authentication:
         access: AccessRules,
         revocations: Revocations | None = None,
         rate_limit: CallLimit | None = None,
+        pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self._verifier = verifier
         self._access = access
         self._revocations = revocations
         self._rate_limit = rate_limit
+        self._pseudonyms = pseudonyms
 
     async def admit(self, headers: Mapping[str, str]) -> Caller:
         """The caller of a request. Header names are lower case.
@@ -83,9 +87,12 @@ class Authentication:
             if self._rate_limit is not None:
                 await self._rate_limit.take(scope.subject)
         except MCPError as refusal:
-            refusal.caller = subject_hash(principal)
+            refusal.caller = await self._pseudonym(subject_hash(principal))
             raise
-        return Caller(principal, scope)
+        return Caller(principal, scope, await self._pseudonym(scope.subject))
+
+    async def _pseudonym(self, subject: str) -> str:
+        return "" if self._pseudonyms is None else await self._pseudonyms.of(subject)
 
     async def verified(self, headers: Mapping[str, str]) -> Principal:
         """Whose token it is, if it is not revoked; nothing is said yet of what its owner may see.
@@ -99,7 +106,7 @@ class Authentication:
             if self._revocations is not None:
                 await self._revocations.check(principal)
         except MCPError as refusal:
-            refusal.caller = subject_hash(principal)
+            refusal.caller = await self._pseudonym(subject_hash(principal))
             raise
         return principal
 

@@ -19,10 +19,11 @@ from zava.services.call_record import CallRecord
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified principal and the scope of this one call."""
+    """A verified principal and the scope of this one call; `pseudonym` is how logs and telemetry name them."""
 
     principal: Principal
     scope: TenantScope
+    pseudonym: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def _refusal(request: McpRequest, asked: Asked) -> InsufficientScopeError:
         f"The {asked.kind} {asked.name} needs the permission {asked.needed}",
         f"Sign in again with {asked.needed}, or use another {asked.kind}.",
     )
-    refusal.caller = request.caller.scope.subject
+    refusal.caller = request.caller.pseudonym
     return refusal
 
 

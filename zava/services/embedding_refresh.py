@@ -17,6 +17,7 @@ from zava.data.embedding_lease import EmbeddingLeases, Lease, LeaseLostError, Ru
 from zava.data.embedding_models import EmbeddingModels
 from zava.data.embedding_store import EmbeddingStore
 from zava.errors import MCPError
+from zava.platform import telemetry
 from zava.platform.embedders.choice import Embedders
 from zava.platform.embedders.embedder import EmbedderUnavailableError
 from zava.services.embedding_batch import BatchEmbedder
@@ -77,6 +78,7 @@ class EmbeddingRefresh:
         chosen = model or active or self._embedders.configured_model
         lease = await self._leases.take(chosen)
         if lease is None:
+            telemetry.count("embedding_refresh_run", outcome="busy")
             return RefreshReport("busy", chosen, RunFigures(), 0, "another refresh of this model is running")
         if active is None:
             await self._models.activate(chosen)
@@ -89,6 +91,7 @@ class EmbeddingRefresh:
             raise
         await self._record(lease, outcome, run.figures, problem)
         milliseconds = int((time.monotonic() - started) * 1000)
+        _measure(outcome, run.figures, milliseconds)
         logger.log(
             logging.WARNING if outcome == "failed" else logging.INFO,
             "embedding refresh of %s: %s after %s ms, %s, problem: %s",
@@ -116,6 +119,22 @@ class EmbeddingRefresh:
             await self._leases.end(lease, outcome, figures, problem)
         except MCPError as unrecorded:  # the record is for people; the next run calls this one abandoned
             logger.warning("the end of a refresh was not recorded: %s", unrecorded.message)
+
+
+def _measure(outcome: str, figures: RunFigures, milliseconds: int) -> None:
+    telemetry.count("embedding_refresh_run", outcome=outcome)
+    telemetry.count("embedding_refresh_seen", figures.seen)
+    telemetry.count("embedding_refresh_embedded", figures.embedded)
+    telemetry.count("embedding_refresh_failed", figures.refused)
+    telemetry.record("operation_duration", milliseconds, operation="embedding_refresh")
+    telemetry.event(
+        "embedding_refresh",
+        outcome=outcome,
+        seen=figures.seen,
+        embedded=figures.embedded,
+        failed=figures.refused,
+        milliseconds=milliseconds,
+    )
 
 
 class _Run:

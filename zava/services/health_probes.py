@@ -16,6 +16,7 @@ from zava import VERSION
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import LazyPool, Pools
 from zava.platform.query_monitor import QueryMonitor
+from zava.platform.result_cache import ResultCache
 from zava.platform.secret_names import SecretName
 from zava.platform.secrets import Secrets
 from zava.services.health_checks import ComponentHealth
@@ -90,13 +91,14 @@ class CacheProbe:
     name = "cache"
     essential = False
 
-    def __init__(self, embeddings: QueryEmbeddings) -> None:
+    def __init__(self, embeddings: QueryEmbeddings, answers: ResultCache) -> None:
         self._embeddings = embeddings
+        self._answers = answers
 
     async def check(self) -> ComponentHealth:
         known = self._embeddings.state
         figures = {"entries": known.cached, "hits": known.hits, "misses": known.misses}
-        return ComponentHealth("ok", {"query_embedding": figures})
+        return ComponentHealth("ok", {"query_embedding": figures, "answers": asdict(self._answers.figures())})
 
 
 class SystemProbe:

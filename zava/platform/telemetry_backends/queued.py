@@ -80,6 +80,11 @@ class QueuedTelemetry(SpanProcessor):
         self._thread: threading.Thread | None = None
         self._ended = False
 
+    @property
+    def processor(self) -> SpanProcessor:
+        """What belongs under a tracer provider."""
+        return self
+
     def event(self, name: str, /, **dimensions: Dimension) -> None:
         at = time.time()
         self._put(lambda envelopes: envelopes.of_event(name, dimensions, at))
