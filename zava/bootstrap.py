@@ -166,6 +166,11 @@ def build(settings: Settings) -> Application:
         challenge=resource.www_authenticate,
     )
     edge = Edge.of(settings)
+
+    async def close() -> None:
+        await redis_level.close()
+        await pools.close()
+
     return Application(
         edge=edge,
         endpoint=endpoint,
@@ -178,6 +183,6 @@ def build(settings: Settings) -> Application:
         pools=pools,
         monitor=monitor,
         result_cache=result_cache,
-        shutdown=Shutdown(edge, pools.close, seconds=settings.request_timeout_seconds),
+        shutdown=Shutdown(edge, close, seconds=settings.request_timeout_seconds),
         redis_level=redis_level,
     )

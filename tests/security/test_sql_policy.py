@@ -154,6 +154,19 @@ def test_a_fingerprint_ignores_literals_and_nothing_else() -> None:
         ("SELECT count(*) FROM orders WHERE order_date > 'yesterday'", True),
         ("SELECT count(*) FROM orders WHERE order_date > timestamptz ' TODAY 10:00'", True),
         ("SELECT age(order_date) FROM orders", True),
+        ("SELECT count(*) FROM orders WHERE order_date > ('to' || 'day')::timestamptz", True),
+        ("SELECT count(*) FROM orders WHERE order_date::date = ANY (string_to_array('no,w', ',')::date[])", True),
+        ("SELECT * FROM json_to_record(('{\"d\": \"n' || 'ow\"}')::json) AS r(d date)", True),
+        ("SELECT JSON_VALUE(('{\"d\": \"n' || 'ow\"}')::jsonb, '$.d' RETURNING date)", True),
+        (
+            "SELECT order_date::date, '2025-01-01'::date, date_trunc('month', min(order_date))::date FROM orders "
+            "GROUP BY 1",
+            False,
+        ),
+        (
+            "SELECT (order_date AT TIME ZONE 'UTC')::date, (date '2025-01-01' + interval '1 month')::date FROM orders",
+            False,
+        ),
         ("SELECT order_id FROM orders ORDER BY random() LIMIT 1", True),
         ("SELECT gen_random_uuid()", True),
         ("SELECT count(*) FROM orders TABLESAMPLE BERNOULLI (5)", True),

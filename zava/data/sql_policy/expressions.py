@@ -181,7 +181,8 @@ class ExpressionWalk:
 
     def type_cast(self, body: Node, scope: Scope) -> Value:
         value = self.expression(body["arg"], scope)
-        name, target = check_type(body["typeName"], self.findings)
+        # `constant` has looked at a literal.
+        name, target = check_type(body["typeName"], self.findings, FIXED if "A_Const" in body["arg"] else value)
         return cast_value(body["arg"], value, name, target)
 
     def collate(self, body: Node, scope: Scope) -> Value:

@@ -27,11 +27,17 @@ _SHAPES = {
     "tsvector": Shape.TSVECTOR,
     "tsquery": Shape.TSQUERY,
 }
+_DATED_TYPES = frozenset(
+    """date time timetz timestamp timestamptz daterange tsrange tstzrange datemultirange tsmultirange
+    tstzmultirange""".split()
+)
 _EXTENSION_TYPES = frozenset({"vector", "halfvec"})
 
 
-def check_type(node: Node, findings: Findings) -> tuple[str, Value]:
+def check_type(node: Node, findings: Findings, source: Value | None = None) -> tuple[str, Value]:
     """Refuse a type that is not on the list; its name, and the shape and the least size of its values.
+
+    `source` is what is cast to it; without one the value is read from a text or a document.
 
     Raises:
         Refusal: `type`, `reg_type`, `oid_type`, `size_argument` or `unknown_syntax`.
@@ -44,6 +50,8 @@ def check_type(node: Node, findings: Findings) -> tuple[str, Value]:
     if not known:
         raise _refused_type(".".join([*schema, name]), name)
     findings.cast_targets.add(name)
+    # A text that was put together may read 'now' or 'today'.
+    findings.volatile |= name in _DATED_TYPES and (source is None or source.shape is not Shape.FIXED)
     length = _length(name, node.get("typmods", []))
     if "arrayBounds" in node or name.endswith("multirange"):
         return name, Value(length, Shape.ARRAY)
