@@ -139,13 +139,20 @@ async def test_every_figure_of_every_period_is_what_other_sql_finds(
     assert seen > 30, "the sample holds so few orders of these stores that this proves nothing"
 
 
-@pytest.mark.parametrize("slugs", [["seattle"], ["kirkland"], SCOPES["head office"]])
+@pytest.mark.parametrize(
+    ("slugs", "store"),
+    [(["seattle"], ""), (["kirkland"], ""), (SCOPES["head office"], ""), (SCOPES["head office"], "seattle")],
+)
 async def test_the_lists_and_the_trend_are_what_other_sql_finds(
-    slugs: Sequence[str], application: Application, oracle: asyncpg.Connection, scope: Callable[..., TenantScope]
+    slugs: Sequence[str],
+    store: str,
+    application: Application,
+    oracle: asyncpg.Connection,
+    scope: Callable[..., TenantScope],
 ) -> None:
-    ids = ids_of(slugs)
+    ids = ids_of([store] if store else slugs)
     for period in ("2025", "last_30_days", "2025-Q3"):
-        report, understood = await report_on(application, scope(*slugs), period)
+        report, understood = await report_on(application, scope(*slugs), period, store)
         span, previous = understood.span, understood.previous
         products = await oracle.fetch(_BY.format(name="p.sku"), ids, span.start, span.end)
         assert [(each.sku, each.revenue, each.items) for each in report.top_products] == [

@@ -25,7 +25,7 @@ from zava.services.store_performance import StorePerformance
 
 KIRKLAND, REDMOND = (next(store for store in STORES if store.slug == slug) for slug in ("kirkland", "redmond"))
 NOW = dt.datetime(2026, 3, 15, 12, 0, 30, tzinfo=dt.UTC)
-HAMMER, PLIERS = "HT-HAM-001", "HT-PLI-001"
+HAMMER, PLIERS, GONE = "HT-HAM-001", "HT-PLI-001", "HT-HAM-002"  # the last one is discontinued
 
 # When, status, SKU, pieces, discount on the line; each its own order, by customers one to three.
 ORDERS = (
@@ -38,6 +38,7 @@ ORDERS = (
     ("2026-01-06 10:00", "returned", 3, PLIERS, 7, "0"),
     ("2026-03-14 10:00", "completed", 3, PLIERS, 4, "0"),
     ("2026-03-15 11:59:59", "completed", 3, HAMMER, 1, "0"),
+    ("2026-02-20 10:00", "completed", 3, GONE, 9, "0"),
     ("2026-03-15 12:00", "completed", 1, HAMMER, 5, "0"),  # this minute has not been counted yet
     ("2026-03-20 10:00", "completed", 1, HAMMER, 50, "0"),  # ahead
 )
@@ -70,8 +71,9 @@ async def crafted(cluster: Cluster) -> AsyncIterator[Crafted]:
 async def _craft(superuser: asyncpg.Connection) -> dict[str, tuple[Decimal, Decimal]]:
     products = {
         row["sku"]: row
-        for row in await superuser.fetch("SELECT * FROM retail.products WHERE sku = ANY ($1)", [HAMMER, PLIERS])
+        for row in await superuser.fetch("SELECT * FROM retail.products WHERE sku = ANY ($1)", [HAMMER, PLIERS, GONE])
     }
+    await superuser.execute("UPDATE retail.products SET discontinued = true WHERE sku = $1", GONE)
     for table in ("order_items", "orders", "inventory"):
         await superuser.execute(
             f"DELETE FROM retail.{table} WHERE store_id = ANY ($1)", [KIRKLAND.store_id, REDMOND.store_id]

@@ -129,9 +129,7 @@ class _Report:
         )
 
     def _peers(self) -> list[Peer]:
-        """The other stores in scope, where one of several was asked for."""
-        if len(self._selected) > 1:
-            return []
+        """The other stores in scope: none, unless one of several was asked for."""
         return [
             Peer(self._totals("current", [store.store_id]), self._totals("previous", [store.store_id]))
             for store in self._found.stores
