@@ -27,11 +27,12 @@ class PostgresGateway:
     """Attributes:
     speaks_tls: cleared, the gateway says it has no TLS.
     asked_for: host names of the TLS connections (SNI).
-    port_behind: where what comes in goes to.
+    port, port_behind: where it listens, and where what comes in goes to.
     """
 
     def __init__(self, port_behind: int, *, certificate_for: str = HOST) -> None:
         self.speaks_tls = True
+        self.port = 0
         self.asked_for: list[str | None] = []
         self.port_behind = port_behind
         self._authority = trustme.CA()
@@ -47,7 +48,8 @@ class PostgresGateway:
         self._authority.cert_pem.write_to_path(trusted)
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        network_guard.route(HOST, server.sockets[0].getsockname()[1])
+        self.port = server.sockets[0].getsockname()[1]
+        network_guard.route(HOST, self.port)
         try:
             yield self
         finally:

@@ -77,7 +77,13 @@ def provisioned(folder: Path) -> Generator[Azure]:
     """Everything there and empty, while the block runs."""
     home = folder / "server"
     vault, model, manager = KeyVault(), OpenAIService(), ResourceManagerStandIn()
-    with LocalPostgres(home, durable=False) as server, vault.server, model.server, manager.server:
+    with (
+        LocalPostgres(home, durable=False) as server,
+        vault.server,
+        vault.identity.server,
+        model.server,
+        manager.server,
+    ):
         authorities = folder / "authorities.pem"
         files = [each.trust_file(folder) for each in (vault.server, model.server, manager.server)]
         authorities.write_text("".join(file.read_text("utf-8") for file in files))
