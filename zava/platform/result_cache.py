@@ -25,7 +25,7 @@ from zava.platform.bounded_cache import BoundedCache
 T = TypeVar("T")
 
 _ENTRY_BYTES = 512
-"""What an entry takes beside its JSON: the key, the tuple, the place in the table (measured: below 450)."""
+"""What an entry takes beside its JSON: the key, the tuple, the place in the table, rounded up."""
 _LARGEST_SHARE = 8
 """No answer takes more than an eighth of the memory."""
 
