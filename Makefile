@@ -59,7 +59,8 @@ deployment: $(VENV)/dev.stamp  ## run the tests of what azd does: the hook and t
 
 runtime: $(VENV)/dev.stamp  ## run the tests on Microsoft's own Functions runtime (Python 3.13: make runtime PYTHON=python3.13)
 	$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements-runtime.txt
-	$(BIN) -m pytest tests/e2e/runtime tests/deployment/test_package.py
+	$(BIN) -m pytest tests/e2e/runtime tests/deployment/test_package.py tests/e2e/test_shutdown.py \
+	  tests/integration/test_telemetry_export.py
 
 check: $(VENV)/dev.stamp  ## format, lint, types, layers and Bicep, as CI does
 	$(BIN) -m ruff format --check .
