@@ -41,6 +41,11 @@ END $do$
 _BREAKS = {
     "FORCE dropped": ("ALTER TABLE retail.orders NO FORCE ROW LEVEL SECURITY", "", "row_security_is_forced"),
     "row security off": ("ALTER TABLE retail.stores DISABLE ROW LEVEL SECURITY", "", "row_security_is_forced"),
+    "tenant key renamed": (
+        "ALTER TABLE retail.inventory RENAME COLUMN store_id TO shop_id",
+        "",
+        "row_security_is_forced",
+    ),
     "policy for all": ("CREATE POLICY open ON retail.orders USING (true)", "", "policies_are_ours"),
     "policy replaced": (
         "DROP POLICY stores_in_scope ON retail.customers; "

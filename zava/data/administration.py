@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from zava.data.retail_schema import RETAIL_SCHEMA
 from zava.data.tls import tls
 
 
@@ -67,7 +68,7 @@ _READER_SETTINGS = {
     "jit": "off",
     # One call, one core: parallel workers would let one tenant's statement take the whole machine.
     "max_parallel_workers_per_gather": "0",
-    "search_path": "pg_catalog, retail, public",
+    "search_path": f"pg_catalog, {RETAIL_SCHEMA}, public",
 }
 _APP_SETTINGS = {
     "statement_timeout": "60s",
@@ -112,7 +113,7 @@ async def prepare_roles(
             await _execute_formatted(
                 connection, "GRANT CONNECT ON DATABASE %I TO zava_reader, zava_app", administrator.database
             )
-            await connection.execute("CREATE SCHEMA IF NOT EXISTS retail AUTHORIZATION zava_owner")
+            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {RETAIL_SCHEMA} AUTHORIZATION zava_owner")
             await connection.execute("CREATE SCHEMA IF NOT EXISTS zava AUTHORIZATION zava_owner")
             await connection.execute("CREATE SCHEMA IF NOT EXISTS guard AUTHORIZATION zava_guard")
     finally:

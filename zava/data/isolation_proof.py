@@ -19,6 +19,7 @@ from asyncpg.pool import PoolConnectionProxy
 from zava.data.context_signers import Signers
 from zava.data.database_errors import translated
 from zava.data.pools import Pools
+from zava.data.retail_schema import RETAIL_SCHEMA, SHARED_TABLES, TENANT_KEY, TENANT_TABLES
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.errors import DatabaseError, DatabaseUnavailableError, IsolationError
 from zava.platform import telemetry
@@ -33,12 +34,13 @@ _AN_HOUR = 3_600
 _CANNOT_BE_MADE = "checks_can_be_made"
 
 # One column a check; true means it holds. Written against the catalogue, so that a table added later is checked too.
+# $1 is the schema, $2 the tenant key, $3 the tables with tenants' rows, $4 those that everybody may read.
 _CHECKS = """
 WITH me AS (SELECT * FROM pg_roles WHERE rolname = current_user),
 ours AS (
-    SELECT c.*, EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'store_id'
+    SELECT c.*, EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = $2::text
                         AND NOT a.attisdropped) AS is_tenants
-    FROM pg_class AS c WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    FROM pg_class AS c WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 )
 SELECT
     (SELECT NOT (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication) FROM me) AS login_is_plain,
@@ -58,18 +60,19 @@ SELECT
                    OR has_any_column_privilege(c.oid, 'INSERT, UPDATE, REFERENCES'))) AS login_only_reads,
     NOT EXISTS (
         SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'retail') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', $1::text) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
           AND has_any_column_privilege(c.oid, 'SELECT')) AS login_reads_only_retail,
-    (SELECT count(*) >= 5 AND bool_and(relkind IN ('r', 'p') AND relrowsecurity AND relforcerowsecurity)
+    (SELECT array_agg(relname::text) @> $3
+            AND bool_and(relkind IN ('r', 'p') AND relrowsecurity AND relforcerowsecurity)
        FROM ours WHERE is_tenants) AS row_security_is_forced,
-    -- A view runs with its owner's rights, and a table without store_id must be one of those that all may read.
-    (SELECT bool_and(relkind IN ('r', 'p') AND (is_tenants OR relname IN
-             ('categories', 'product_types', 'products', 'product_description_embeddings')))
+    -- A view runs with its owner's rights, and a table without the tenant key must be one of those that all may read.
+    (SELECT bool_and(relkind IN ('r', 'p') AND (is_tenants OR relname = ANY ($4::text[])))
        FROM ours WHERE has_any_column_privilege(oid, 'SELECT')) AS every_readable_table_is_known,
     (SELECT bool_and((SELECT count(*) FROM pg_policy AS p WHERE p.polrelid = ours.oid) = 1
                      AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = ours.oid AND p.polcmd = 'r'
                          AND pg_get_expr(p.polqual, p.polrelid)
-                             = '(store_id = ANY (( SELECT guard.current_store_ids() AS current_store_ids)::uuid[]))'))
+                             = format('(%I = ANY (( SELECT guard.current_store_ids() AS current_store_ids)::uuid[]))',
+                                      $2::text)))
        FROM ours WHERE is_tenants) AS policies_are_ours,
     (SELECT p.prosecdef AND NOT r.rolcanlogin AND NOT r.rolsuper AND l.lanname = 'plpgsql'
        FROM pg_proc AS p JOIN pg_roles AS r ON r.oid = p.proowner JOIN pg_language AS l ON l.oid = p.prolang
@@ -83,11 +86,7 @@ SELECT
 """
 
 _SET_CONTEXT = "SELECT set_config('zava.tenant_context', $1, true), guard.current_store_ids() AS verified"
-_TENANT_ROWS = """
-SELECT EXISTS (SELECT FROM retail.stores) OR EXISTS (SELECT FROM retail.customers)
-    OR EXISTS (SELECT FROM retail.inventory) OR EXISTS (SELECT FROM retail.orders)
-    OR EXISTS (SELECT FROM retail.order_items)
-"""
+_TENANT_ROWS = f"SELECT {' OR '.join(f'EXISTS (SELECT FROM {RETAIL_SCHEMA}.{name})' for name in TENANT_TABLES)}"  # noqa: S608
 
 
 class IsolationProof:
@@ -149,7 +148,7 @@ class IsolationProof:
 
 async def failed_checks(connection: AnyConnection, signers: Signers, signer: ContextSigner) -> list[str]:
     """The names of the checks that fail, asked as the connection's role inside its transaction."""
-    row = await connection.fetchrow(_CHECKS)
+    row = await connection.fetchrow(_CHECKS, RETAIL_SCHEMA, TENANT_KEY, list(TENANT_TABLES), list(SHARED_TABLES))
     failed = [name for name, holds in row.items() if holds is not True] if row else [_CANNOT_BE_MADE]
     nobody = TenantScope(frozenset({uuid4()}), "0" * 64)
     if await connection.fetchval(_TENANT_ROWS):

@@ -2,7 +2,8 @@
 
 The SQL policy resolves every relation and column against this mapping, the schema tools list it, and an integration
 test compares it with a migrated database. Types are those of `format_type(atttypid, NULL)`: without length, precision
-or dimensions. A table or column that is not here does not exist for a tenant.
+or dimensions. A table or column that is not here does not exist for a tenant. The proof of isolation holds the database
+against the same lists: whose rows are a tenant's own, and which tables everybody may read.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from types import MappingProxyType
 from typing import Final
 
 RETAIL_SCHEMA: Final = "retail"
+TENANT_KEY: Final = "store_id"
+"""The column that says whose a row is; row security compares it with the signed context."""
 
 _TIMESTAMP: Final = "timestamp with time zone"
 
@@ -81,3 +84,8 @@ _COLUMNS: Final[dict[str, dict[str, str]]] = {
 RETAIL_TABLES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {table: MappingProxyType(columns) for table, columns in _COLUMNS.items()}
 )
+
+SHARED_TABLES: Final = frozenset({"categories", "product_types", "products", "product_description_embeddings"})
+"""Named one by one: a table without a tenant key that is not named here stops the server (`isolation_proof`)."""
+
+TENANT_TABLES: Final = tuple(table for table in RETAIL_TABLES if table not in SHARED_TABLES)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from zava.data.app_transaction import app_transaction
 from zava.data.pools import Pools
 from zava.data.repeated_read import repeated_read
-from zava.data.retail_schema import RETAIL_TABLES
+from zava.data.retail_schema import RETAIL_SCHEMA, RETAIL_TABLES
 
 _FRESH_SECONDS = 600.0
 _TIMEOUT_SECONDS = 5.0
@@ -27,7 +27,7 @@ SELECT c.relname AS table_name, obj_description(c.oid, 'pg_class') AS descriptio
        EXISTS (SELECT FROM pg_constraint AS p
                 WHERE p.conrelid = c.oid AND p.contype = 'p' AND a.attnum = ANY (p.conkey)) AS primary_key
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind = 'r' AND c.relname = ANY ($1)
+WHERE c.relnamespace = $2::text::regnamespace AND c.relkind = 'r' AND c.relname = ANY ($1)
 ORDER BY array_position($1, c.relname::text), a.attnum
 """
 
@@ -37,7 +37,7 @@ SELECT c.relname AS table_name, p.relname AS parent,
        array(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (number, position)
              JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number ORDER BY k.position) AS columns
 FROM pg_constraint AS f JOIN pg_class AS c ON c.oid = f.conrelid JOIN pg_class AS p ON p.oid = f.confrelid
-WHERE f.contype = 'f' AND c.relnamespace = 'retail'::regnamespace
+WHERE f.contype = 'f' AND c.relnamespace = $1::text::regnamespace
 ORDER BY cardinality(f.conkey), p.relname
 """
 
@@ -47,7 +47,7 @@ SELECT c.relname AS table_name, a.attname AS column_name,
        array(SELECT m[1] FROM regexp_matches(pg_get_constraintdef(k.oid), $$'([^']*)'::text$$, 'g') AS m) AS values
 FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid
      JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
-WHERE k.contype = 'c' AND c.relnamespace = 'retail'::regnamespace AND cardinality(k.conkey) = 1
+WHERE k.contype = 'c' AND c.relnamespace = $2::text::regnamespace AND cardinality(k.conkey) = 1
       AND pg_get_constraintdef(k.oid) LIKE '%= ANY (ARRAY[%'
 UNION ALL
 SELECT 'categories', 'category_name', array(SELECT category_name FROM retail.categories ORDER BY 1 LIMIT $1)
@@ -101,9 +101,9 @@ class SchemaCatalogue:
 
     async def _read(self) -> Mapping[str, Table]:
         async with app_transaction(self._pools, statement_seconds=_TIMEOUT_SECONDS) as connection:
-            rows = await connection.fetch(_COLUMNS, list(RETAIL_TABLES))
-            keys = await connection.fetch(_FOREIGN_KEYS)
-            found = await connection.fetch(_VALUES, _MOST_VALUES + 1)
+            rows = await connection.fetch(_COLUMNS, list(RETAIL_TABLES), RETAIL_SCHEMA)
+            keys = await connection.fetch(_FOREIGN_KEYS, RETAIL_SCHEMA)
+            found = await connection.fetch(_VALUES, _MOST_VALUES + 1, RETAIL_SCHEMA)
         references: dict[tuple[str, str], str] = {}
         joins: defaultdict[str, list[str]] = defaultdict(list)
         for table, parent, columns in keys:

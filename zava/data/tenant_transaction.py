@@ -18,6 +18,7 @@ from zava.data.context_signers import Signers
 from zava.data.database_errors import translated
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
+from zava.data.retail_schema import RETAIL_SCHEMA
 from zava.data.tenant_context import ContextSigner, TenantScope
 from zava.errors import IsolationError, QueryTimeoutError
 
@@ -30,11 +31,11 @@ _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE; RESET 
 # RESET ALL goes back to the role's defaults, which are no wall, so what walls stand on is said again. With row_security
 # off queries fail; without standard_conforming_strings a text ends elsewhere than the policy has read.
 # search_path: public holds the vector operators; nobody but its owner may create anything in either schema.
-_OPEN = """
+_OPEN = f"""
 SELECT set_config('zava.tenant_context', $1, true),
        set_config('statement_timeout', $2, true),
        set_config('lock_timeout', '2s', true),
-       set_config('search_path', 'pg_catalog, retail, public', true),
+       set_config('search_path', 'pg_catalog, {RETAIL_SCHEMA}, public', true),
        set_config('TimeZone', 'UTC', true),
        set_config('row_security', 'on', true),
        set_config('standard_conforming_strings', 'on', true),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from zava.data.retail_schema import RETAIL_TABLES
+from zava.data.retail_schema import RETAIL_SCHEMA, RETAIL_TABLES
 from zava.data.schema_catalogue import Column, SchemaCatalogue, Table
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_stores import TenantStores
@@ -81,7 +81,7 @@ class TableSchemas:
             ValidationError: a name is not a table; the hint lists those that are.
             DatabaseError: and its kin, as `TenantTransactions.open` lists them.
         """
-        names = list(dict.fromkeys(name.strip().lower().removeprefix("retail.") for name in table_names))
+        names = list(dict.fromkeys(name.strip().lower().removeprefix(f"{RETAIL_SCHEMA}.") for name in table_names))
         unknown = [name for name in names if name not in RETAIL_TABLES]
         if unknown:
             raise ValidationError(
