@@ -71,7 +71,8 @@ class KeyVault:
 
     def secrets_of(self, clock: Callable[[], float] = time.monotonic) -> Secrets:
         """What the app would read this vault by, with a credential of its own."""
-        credential = SharedCredential(lambda: azure_credential("", on_azure=True))
+        ahead = time.time() - clock()
+        credential = SharedCredential(lambda: azure_credential("", on_azure=True), lambda: clock() + ahead)
         return Secrets({}, KeyVaultSecrets(lambda: key_vault_client(URL, credential), clock), clock=clock)
 
     @property

@@ -14,6 +14,7 @@ from tests.conftest import Database
 from zava import bootstrap
 from zava.bootstrap import Application
 from zava.data import pools as pools_module
+from zava.data.database_errors import translated
 from zava.data.pools import LazyPool, Pools
 from zava.errors import DatabaseUnavailableError, MCPError
 from zava.local.environment import settings_of
@@ -103,8 +104,9 @@ async def application(database: Database) -> AsyncIterator[Application]:
 
 
 async def user_of(pool: LazyPool) -> str:
-    async with pool.connection() as connection:
-        return await connection.fetchval("SELECT current_user")
+    with translated():
+        async with pool.connection() as connection:
+            return await connection.fetchval("SELECT current_user")
 
 
 async def outcome(pool: LazyPool) -> str:

@@ -121,6 +121,7 @@ class SharedCredential:
                     entry.token = self._credential().get_token_info(scope)
                 except Exception as problem:  # noqa: BLE001  (kept and raised to every caller of the next moment)
                     entry.failed_at, entry.failure = self._clock(), problem
+                    self._inner = None  # the library remembers a failure longer; its next one knows of none
                 else:
                     entry.failure = None
                     return entry.token
