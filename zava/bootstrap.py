@@ -16,6 +16,7 @@ from zava.data.pools import Pools
 from zava.data.product_search import ProductSearch
 from zava.data.product_words import read_product_words
 from zava.data.query_runner import QueryLimits, QueryRunner
+from zava.data.repeated_read import repeated_read
 from zava.data.revocations import Revocations
 from zava.data.sales_figures import SalesFiguresSource
 from zava.data.schema_catalogue import SchemaCatalogue
@@ -124,14 +125,14 @@ def build(settings: Settings) -> Application:
         ProductSearch(transactions),
         models,
         query_embeddings,
-        ProductVocabulary(lambda: read_product_words(pools)),
+        ProductVocabulary(lambda: repeated_read(lambda: read_product_words(pools))),
         calls_in_flight,
         monitor,
     )
     catalogue, stores = SchemaCatalogue(pools), TenantStores(transactions)
     table_schemas = TableSchemas(catalogue, stores, monitor)
     directory = StoreDirectory(pools)
-    performance = StorePerformance(SalesFiguresSource(transactions), directory, calls_in_flight, monitor)
+    performance = StorePerformance(SalesFiguresSource(transactions), directory, calls_in_flight, monitor, answers)
     server = build_server(
         sales_queries,
         table_schemas,

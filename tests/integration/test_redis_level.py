@@ -195,11 +195,18 @@ async def test_without_a_redis_nothing_is_done_and_nothing_said(caplog: pytest.L
     await level.close()
 
 
-@pytest.mark.parametrize("name", [SecretName.REDIS_URL, SecretName.CACHE_ENCRYPTION_KEY])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(SecretName.REDIS_URL, "nonsense-that-is-secret", id="no address"),
+        pytest.param(SecretName.REDIS_URL, "redis://:nonsense@cache.example:6379", id="an address without TLS"),
+        pytest.param(SecretName.CACHE_ENCRYPTION_KEY, "nonsense-that-is-secret", id="no key"),
+    ],
+)
 async def test_a_secret_of_the_wrong_form_is_told_once_and_never_shown(
-    secrets: GivenSecrets, name: SecretName, caplog: pytest.LogCaptureFixture
+    secrets: GivenSecrets, name: SecretName, value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    secrets.values[name] = "nonsense-that-is-secret"
+    secrets.values[name] = value
     caplog.set_level(logging.WARNING, "zava.platform.redis_level")
     level = RedisLevel(secrets, 30)
     while not any(name.setting in record.getMessage() for record in caplog.records):

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Cluster, _create_clone
+from tests.security.ways import NO_CACHE
 from zava.data.pools import Pools
 from zava.data.sales_figures import SalesFiguresSource
 from zava.data.store_directory import StoreDirectory
@@ -63,7 +64,9 @@ async def crafted(cluster: Cluster) -> AsyncIterator[Crafted]:
     await superuser.close()
     pools = Pools(database.settings)
     source = SalesFiguresSource(database.transactions(pools))
-    performance = StorePerformance(source, StoreDirectory(pools), CallsInFlight(3), QueryMonitor(), lambda: NOW)
+    performance = StorePerformance(
+        source, StoreDirectory(pools), CallsInFlight(3), QueryMonitor(), NO_CACHE, lambda: NOW
+    )
     yield Crafted(performance, prices)
     await pools.close()
 

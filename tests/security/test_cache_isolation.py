@@ -20,6 +20,7 @@ from zava.data.tenant_context import TenantScope
 from zava.errors import MCPError
 from zava.local.stores import STORES
 from zava.platform.result_cache import ResultCache
+from zava.services.performance_report import PerformanceReport
 from zava.services.tenant_answers import TenantAnswers
 
 _STORES = [UUID(int=number) for number in (1, 2, 0x12)]
@@ -126,3 +127,29 @@ async def test_the_same_sql_gives_every_scope_its_own_stores(
         assert sorted(str(row[0]) for row in result.rows) == sorted(map(str, stores))
     figures = application.result_cache.figures()
     assert (figures.misses, figures.memory_hits) == (len(set(scopes)), 2 * len(scopes) - len(set(scopes)))
+
+
+async def test_a_report_is_only_given_again_for_the_same_stores(caching: bootstrap.Application) -> None:
+    seattle, tacoma = (TenantScope(frozenset({store.store_id}), "ab" * 32) for store in STORES[:2])
+    both = TenantScope(seattle.store_ids | tacoma.store_ids, "ab" * 32)
+    asked = [(seattle, ""), (tacoma, ""), (both, ""), (both, str(STORES[0].store_id))]
+    first = [await _report(caching, scope, store) for scope, store in asked]
+    again = [await _report(caching, scope, store) for scope, store in asked]
+    assert again == first
+    assert len({str(report) for report in first}) == 4
+    figures = caching.result_cache.figures()
+    assert (figures.misses, figures.memory_hits) == (4, 4)
+
+
+async def _report(application: bootstrap.Application, scope: TenantScope, store: str) -> PerformanceReport:
+    return await application.performance.report(store, "last_30_days", scope, deadline=time.monotonic() + 20)
+
+
+async def test_an_answer_of_more_than_a_thousand_rows_is_not_kept(planted: Planted) -> None:
+    environment = planted.database.environment | {"QUERY_CACHE_SECONDS": "30", "QUERY_MAX_ROWS": "2000"}
+    application = bootstrap.build(dataclasses.replace(planted.database, environment=environment).settings)
+    scope = TenantScope(frozenset({STORES[0].store_id}), "ab" * 32)
+    for rows, entries in ((1_001, 0), (1_000, 1)):
+        sql = f"SELECT n FROM generate_series(1, {rows}) AS g (n)"
+        result = await application.sales_queries.run(sql, scope, deadline=time.monotonic() + 20)
+        assert (len(result.rows), application.result_cache.figures().entries) == (rows, entries)

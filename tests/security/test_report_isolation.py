@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from tests.sample_directory import ids
 from tests.security.canaries import CANARIES
 from tests.security.planted import SEATTLE_SCOPE, Planted
+from tests.security.ways import NO_CACHE
 from zava.data.sales_figures import SPANS, SalesFigures, SalesFiguresSource
 from zava.data.store_directory import StoreDirectory
 from zava.data.tenant_context import TenantScope
@@ -28,7 +29,9 @@ PERIODS = ("last_90_days", "year_to_date", "2025-Q4", "2020-01-01..2026-12-31", 
 
 def performance(planted: Planted) -> StorePerformance:
     source = SalesFiguresSource(planted.transactions)
-    return StorePerformance(source, StoreDirectory(planted.pools), CallsInFlight(3), QueryMonitor(), lambda: NOW)
+    return StorePerformance(
+        source, StoreDirectory(planted.pools), CallsInFlight(3), QueryMonitor(), NO_CACHE, lambda: NOW
+    )
 
 
 async def told(planted: Planted, scope: TenantScope, period: str, store: str = "") -> str:

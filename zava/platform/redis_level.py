@@ -21,6 +21,7 @@ from zava.platform.breaker import CircuitBreaker, CircuitOpenError
 from zava.platform.sealed_values import SealedValues
 from zava.platform.secret_names import SecretName
 from zava.platform.secret_source import SecretMissingError
+from zava.platform.settings_rules import is_safe_redis
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -205,6 +206,8 @@ def _made(url: str, keys: str) -> tuple[Redis, SealedValues]:
         sealed = SealedValues(keys)
     except ValueError:
         raise ValueError(f"{SecretName.CACHE_ENCRYPTION_KEY.setting} holds something else than Fernet keys") from None
+    if not is_safe_redis(url):  # the vault's, which no setting's rule has seen
+        raise ValueError(f"{SecretName.REDIS_URL.setting} must start with rediss://")
     try:
         pool = BlockingConnectionPool.from_url(
             url,

@@ -107,11 +107,16 @@ def _missing_or_malformed_secrets(settings: Settings) -> Iterator[_Problem]:
     fernet = secrets[SecretName.CACHE_ENCRYPTION_KEY]
     if fernet and not _FERNET_KEYS.fullmatch(fernet):
         yield "cache_encryption_key", "must be Fernet keys (32 bytes in URL-safe base64), comma separated"
-    redis = urlsplit(secrets[SecretName.REDIS_URL])
-    if secrets[SecretName.REDIS_URL] and not (
-        redis.hostname and (redis.scheme == "rediss" or (redis.scheme == "redis" and _is_loopback(redis.hostname)))
-    ):
+    if secrets[SecretName.REDIS_URL] and not is_safe_redis(secrets[SecretName.REDIS_URL]):
         yield "redis_url", "must start with rediss:// (redis:// for a Redis on 127.0.0.1)"
+
+
+def is_safe_redis(url: str) -> bool:
+    """Whether what is sent there, the password too, is encrypted on the way or stays on this machine."""
+    redis = urlsplit(url)
+    return bool(redis.hostname) and (
+        redis.scheme == "rediss" or (redis.scheme == "redis" and _is_loopback(redis.hostname or ""))
+    )
 
 
 def _unsafe_database(settings: Settings) -> Iterator[_Problem]:

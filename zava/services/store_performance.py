@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from uuid import UUID
+
+from pydantic import TypeAdapter
 
 from zava.data.repeated_read import repeated_read
 from zava.data.sales_figures import RECENT_DAYS, SalesFiguresSource, SpanName
@@ -14,7 +17,10 @@ from zava.services.calls_in_flight import CallsInFlight
 from zava.services.performance_building import build_report
 from zava.services.performance_report import PerformanceReport
 from zava.services.store_choice import choose_store
-from zava.services.time_period import Span, parse_period
+from zava.services.tenant_answers import TenantAnswers
+from zava.services.time_period import Span, TimePeriod, parse_period
+
+_REPORT = TypeAdapter(PerformanceReport)
 
 
 class StorePerformance:
@@ -24,12 +30,14 @@ class StorePerformance:
         directory: Directory,
         calls_in_flight: CallsInFlight,
         monitor: QueryMonitor,
+        answers: TenantAnswers,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self._source = source
         self._directory = directory
         self._calls_in_flight = calls_in_flight
         self._monitor = monitor
+        self._answers = answers
         self._clock = clock
 
     async def report(self, store: str, time_period: str, scope: TenantScope, *, deadline: float) -> PerformanceReport:
@@ -51,6 +59,19 @@ class StorePerformance:
         stores = [known[store_id] for store_id in scope.store_ids if store_id in known]
         chosen = choose_store(store, stores)
         selected = scope.store_ids if chosen is None else frozenset({chosen.store_id})
+        return await self._answers.get_or_make(
+            "get_store_performance",
+            # The day as well: the same words mean another period tomorrow.
+            [time_period, now.date().isoformat(), *sorted(str(store_id) for store_id in selected)],
+            scope,
+            lambda: self._read(period, selected, scope, now, deadline=deadline),
+            _REPORT,
+            deadline=deadline,
+        )
+
+    async def _read(
+        self, period: TimePeriod, selected: frozenset[UUID], scope: TenantScope, now: dt.datetime, *, deadline: float
+    ) -> PerformanceReport:
         spans: dict[SpanName, Span] = {
             "current": period.span,
             "previous": period.previous,
