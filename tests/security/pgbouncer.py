@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import Cluster, Database
@@ -36,17 +36,79 @@ log_connections = 0
 log_disconnections = 0
 log_pooler_errors = 0
 log_stats = 0
+server_login_retry = 1
 """  # silent once it is up, because nobody reads on
 
 
-@dataclass(frozen=True, slots=True)
 class PgBouncer:
-    """The running pooler. `before` gives a database as clients behind the pooler reach it."""
+    """The running pooler, which can be stopped, started again on the same port, and led to another server."""
 
-    port: int
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._folder = folder
+        self._server = cluster.server
+        self._process: subprocess.Popen[str] | None = None
+        (folder / "userlist.txt").write_text(
+            f'"zava_reader" "{cluster.secrets.reader_password}"\n"zava_app" "{cluster.secrets.app_password}"\n'
+        )
 
     def before(self, database: Database) -> Database:
+        """The database as clients behind the pooler reach it."""
         return dataclasses.replace(database, environment=database.environment | {"POSTGRES_PORT": str(self.port)})
+
+    def start(self) -> None:
+        """Run it as whoever the database server runs as: like that one, it refuses to be root."""
+        program, account = _program(), server_account()
+        assert program is not None
+        configuration = self._write_configuration(self._server.port)
+        for path in (self._folder, *self._folder.iterdir()):
+            account.own(path)
+        process = self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-S", exec_server.__file__, str(os.getpid()), str(account.uid)),
+                *(str(account.gid), program, str(configuration)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if "process up" in line:
+                return
+        raise RuntimeError(f"PgBouncer did not start: {''.join(said)}")
+
+    def lead_to(self, server_port: int) -> None:
+        """Connect to another server from now on, as after a failover."""
+        self._write_configuration(server_port)
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        """At once: newer versions would wait for their clients when asked politely."""
+        process, self._process = self._process, None
+        if process is not None and process.stderr is not None:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+
+    def _write_configuration(self, server_port: int) -> Path:
+        file = self._folder / "pgbouncer.ini"
+        file.write_text(
+            _CONFIGURATION.format(
+                host=self._server.host,
+                port=server_port,
+                listen_port=self.port,
+                folder=self._folder,
+                pool_size=POOL_SIZE,
+            )
+        )
+        return file
 
 
 def is_installed() -> bool:
@@ -59,47 +121,11 @@ def _program() -> str | None:
 
 @contextmanager
 def running(cluster: Cluster) -> Generator[PgBouncer]:
-    """Run it while the block runs, as whoever the database server runs as: like that one, it refuses to be root."""
-    program = _program()
-    assert program is not None
-    account = server_account()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """Run it while the block runs."""
     with tempfile.TemporaryDirectory(prefix="zava-pgbouncer-") as name:
-        folder = Path(name)
-        server = cluster.server
-        (folder / "pgbouncer.ini").write_text(
-            _CONFIGURATION.format(
-                host=server.host, port=server.port, listen_port=port, folder=folder, pool_size=POOL_SIZE
-            )
-        )
-        (folder / "userlist.txt").write_text(
-            f'"zava_reader" "{cluster.secrets.reader_password}"\n"zava_app" "{cluster.secrets.app_password}"\n'
-        )
-        for path in (folder, *folder.iterdir()):
-            account.own(path)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-S", exec_server.__file__, str(os.getpid()), str(account.uid)),
-                *(str(account.gid), program, str(folder / "pgbouncer.ini")),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stderr is not None
+        pooler = PgBouncer(cluster, Path(name))
         try:
-            said: list[str] = []
-            for line in process.stderr:
-                said.append(line)
-                if "process up" in line:
-                    break
-            else:
-                raise RuntimeError(f"PgBouncer did not start: {''.join(said)}")
-            yield PgBouncer(port)
+            pooler.start()
+            yield pooler
         finally:
-            process.terminate()
-            process.wait()
-            process.stderr.close()
+            pooler.stop()
