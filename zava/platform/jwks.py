@@ -33,6 +33,8 @@ STALE_SECONDS = 86_400.0
 COOLDOWN_SECONDS = 30.0
 """After any attempt the issuer is left alone for this long: tokens with invented key ids, or an outage of the issuer,
 must not turn into a stream of requests. So a rotated key is known at the latest half a minute after its first token."""
+WITHOUT_KEYS_SECONDS = 3.0
+"""The same while there are no keys at all: nobody can be let in, so the end of an outage must be noticed soon."""
 MAX_BYTES = 256 * 1024
 _MIN_KEY_BITS = 2048
 
@@ -83,7 +85,7 @@ class JwksCache:
         if self._clock() - self._read_at >= STALE_SECONDS or (key_id not in self._keys and last_attempt_failed):
             raise ServiceUnavailableError(
                 "The keys that tokens are verified with cannot be had",
-                "Try again in half a minute with the same token.",
+                "Try again in a few seconds with the same token.",
             )
         return self._keys.get(key_id)
 
@@ -91,7 +93,8 @@ class JwksCache:
         """The one attempt under way, a new one, or None while the issuer is left alone."""
         loop = asyncio.get_running_loop()
         if self._reading is None or self._reading.done() or self._reading.get_loop() is not loop:
-            if self._clock() - self._tried_at < COOLDOWN_SECONDS:
+            have_keys = self._clock() - self._read_at < STALE_SECONDS
+            if self._clock() - self._tried_at < (COOLDOWN_SECONDS if have_keys else WITHOUT_KEYS_SECONDS):
                 return None
             self._reading = loop.create_task(self._read())
         return self._reading
