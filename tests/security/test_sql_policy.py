@@ -17,11 +17,10 @@ import pytest
 
 import zava.data.sql_policy
 from tests.security.sql_table import ACCEPTED, REFUSED, SqlCase
-from zava.data.retail_schema import RETAIL_TABLES
+from zava.data.retail_schema import RETAIL_TABLES, TABLE_ROWS
 from zava.data.sql_policy import Allowed, Refused, SqlAnalysis, Violation, analyse, decide, grammar
 from zava.data.sql_policy.functions import AGGREGATES, FUNCTIONS, OUT_COLUMN, ROW_COLUMNS, SET_RETURNING, VOLATILE
 from zava.data.sql_policy.limits import MAX_CHARACTERS, MAX_SERIES, check_text
-from zava.data.sql_policy.scope import TABLE_ROWS
 from zava.data.sql_policy.verdict import Refusal
 
 _PACKAGE = Path(zava.data.sql_policy.__file__).parent

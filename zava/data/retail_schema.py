@@ -89,3 +89,23 @@ SHARED_TABLES: Final = frozenset({"categories", "product_types", "products", "pr
 """Named one by one: a table without a tenant key that is not named here stops the server (`isolation_proof`)."""
 
 TENANT_TABLES: Final = tuple(table for table in RETAIL_TABLES if table not in SHARED_TABLES)
+
+LARGE_COLUMNS: Final[Mapping[str, float]] = MappingProxyType(
+    {"product_description": 400.0, "description_embedding": 20_000.0}
+)
+"""Bytes of a text column that is longer than the usual, and of a vector written out."""
+
+TABLE_ROWS: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "stores": 10.0,
+        "categories": 10.0,
+        "product_types": 100.0,
+        "products": 1_000.0,
+        "product_description_embeddings": 1_000.0,
+        "inventory": 5_000.0,
+        "customers": 10_000.0,
+        "orders": 40_000.0,
+        "order_items": 100_000.0,
+    }
+)
+"""Rows that an honest query of head office puts into one group or list: a fifth of the largest tables."""

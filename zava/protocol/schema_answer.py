@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from zava.data.retail_schema import RETAIL_SCHEMA
 from zava.data.schema_catalogue import Table
 from zava.services.table_schemas import ADVICE
 
 _LEGEND = (
-    "PostgreSQL, schema retail. A line is: column type (PK; null: may be NULL): meaning [all values]. "
+    f"PostgreSQL, schema {RETAIL_SCHEMA}. A line is: column type (PK; null: may be NULL): meaning [all values]. "
     "Amounts are US dollars, times UTC. Rows are limited to your own stores. Revenue counts orders with status "
     "completed or processing. Example queries run as they are."
 )
@@ -50,7 +51,7 @@ def schema_text(answer: TableSchemasAnswer) -> str:
 def _schema(table: Table) -> TableSchema:
     advice = ADVICE[table.name]
     return TableSchema(
-        table=f"retail.{table.name}",
+        table=f"{RETAIL_SCHEMA}.{table.name}",
         description=table.description,
         columns=[
             ColumnSchema(
@@ -70,7 +71,8 @@ def _schema(table: Table) -> TableSchema:
 
 
 def _table_text(table: TableSchema) -> str:
-    lines = [f"# {table.table.removeprefix('retail.')}: {table.description}", *map(_column_text, table.columns)]
+    name = table.table.removeprefix(f"{RETAIL_SCHEMA}.")
+    lines = [f"# {name}: {table.description}", *map(_column_text, table.columns)]
     if table.joins:
         lines.append(f"JOIN {'; '.join(table.joins)}")
     lines += [f"Hint: {hint}" for hint in table.query_hints or ()]

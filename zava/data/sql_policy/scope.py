@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from zava.data.retail_schema import RETAIL_SCHEMA, RETAIL_TABLES
+from zava.data.retail_schema import LARGE_COLUMNS, RETAIL_SCHEMA, RETAIL_TABLES
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.nodes import check_fields, strings
 from zava.data.sql_policy.values import FIXED, Column, Row, Shape, Value
@@ -183,28 +183,14 @@ def by_name(columns: Iterable[Column]) -> dict[str, Value]:
     return named
 
 
-# Bytes of a text column that is longer than the usual, and of a vector written out.
-_LARGE_COLUMNS: Final = {"product_description": 400.0, "description_embedding": 20_000.0}
 _USUAL_TEXT: Final = 64.0
-# Rows that an honest query of head office puts into one group or list: a fifth of the largest tables.
-TABLE_ROWS: Final[Mapping[str, float]] = {
-    "stores": 10.0,
-    "categories": 10.0,
-    "product_types": 100.0,
-    "products": 1_000.0,
-    "product_description_embeddings": 1_000.0,
-    "inventory": 5_000.0,
-    "customers": 10_000.0,
-    "orders": 40_000.0,
-    "order_items": 100_000.0,
-}
 
 
 def _table(name: str, types: Mapping[str, str]) -> Source:
     order: list[Column] = [
         (
             column,
-            Value(_LARGE_COLUMNS.get(column, _USUAL_TEXT), Shape.PLAIN) if kind in ("text", "vector") else FIXED,
+            Value(LARGE_COLUMNS.get(column, _USUAL_TEXT), Shape.PLAIN) if kind in ("text", "vector") else FIXED,
         )
         for column, kind in types.items()
     ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from zava.data.retail_schema import RETAIL_SCHEMA
+from zava.data.retail_schema import RETAIL_SCHEMA, TABLE_ROWS
 from zava.data.sql_policy.ctes import Cte, Ctes
 from zava.data.sql_policy.function_sources import FunctionWalk
 from zava.data.sql_policy.grammar import Node
 from zava.data.sql_policy.nodes import check_fields, only_node, strings, unknown
 from zava.data.sql_policy.refusals import refused_column, refused_relation
-from zava.data.sql_policy.scope import TABLE_ROWS, TABLES, FromItem, Scope, Source, alias_name, renamed
+from zava.data.sql_policy.scope import TABLES, FromItem, Scope, Source, alias_name, renamed
 from zava.data.sql_policy.values import Column, QueryResult, Shape, Value
 from zava.data.sql_policy.verdict import Refusal
 
@@ -55,7 +55,9 @@ class SourceWalk(FunctionWalk):
 
     def _relation(self, body: Node, ctes: Ctes) -> FromItem:
         if "catalogname" in body:
-            raise Refusal("schema", f"{body['catalogname']}.…", "Name tables without the database: retail.orders.")
+            raise Refusal(
+                "schema", f"{body['catalogname']}.…", f"Name tables without the database, as in {RETAIL_SCHEMA}.name."
+            )
         check_fields("RangeVar", body)
         name: str = body["relname"]
         schema: str | None = body.get("schemaname")
