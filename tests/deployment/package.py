@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,17 +34,12 @@ def write(folder: Path) -> None:
 
 
 def build(folder: Path) -> None:
-    """The local build of docs/deployment.md: dependencies beside the code, and all of it compiled.
-
-    Bytecode that is never checked against its source, because a package's times are not those of the build.
-    """
-    packages = folder / SITE_PACKAGES
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-warn-conflicts"]
-    subprocess.run(
-        [sys.executable, *install, "--target", str(packages), "-r", str(folder / "requirements.txt")], check=True
-    )
-    compile_all = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(folder)]
-    subprocess.run([sys.executable, *compile_all], check=True)
+    """The local build as `docs/deployment.md` tells it, with this Python."""
+    text = (PROJECT / "docs" / "deployment.md").read_text("utf-8").partition("## The package")[2]
+    for line in text.partition("```bash\n")[2].partition("```")[0].splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "python3"
+        subprocess.run([sys.executable, *arguments], cwd=folder, check=True)
 
 
 def _git(*arguments: str) -> str:
