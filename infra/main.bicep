@@ -38,6 +38,8 @@ param budgetStart string = utcNow('yyyy-MM-01')
 @minValue(7)
 @maxValue(35)
 param backupRetentionDays int = 14
+@description('Name of the database server. Empty: made from the environment\'s. After a restore it is the copy\'s name.')
+param databaseServer string = ''
 @description('Copies of the backups in the paired region. Can only be chosen when the server is made.')
 @allowed(['Enabled', 'Disabled'])
 param geoRedundantBackup string = profile == 'production' ? 'Enabled' : 'Disabled'
@@ -136,7 +138,7 @@ module postgres 'modules/postgres.bicep' = {
   name: 'postgres'
   scope: group
   params: {
-    name: 'psql-${token}'
+    name: empty(databaseServer) ? 'psql-${token}' : databaseServer
     location: location
     tags: tags
     production: production
@@ -200,6 +202,7 @@ module privateNetwork 'modules/private-endpoints.bicep' = if (production) {
     storageId: storage.outputs.id
     keyVaultId: keyVault.outputs.id
     postgresId: postgres.outputs.id
+    postgresName: postgres.outputs.name
     openAiId: openai.outputs.id
     redisId: redis ? sharedCache!.outputs.id : ''
   }

@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,24 +102,9 @@ class DatabaseSetup:
             await connection.execute("GRANT zava_app TO CURRENT_USER")
         finally:
             await connection.close()
-        own = self._administrator
-        environment = {
-            "POSTGRES_HOST": own.host,
-            "POSTGRES_PORT": str(own.port),
-            "POSTGRES_DATABASE": own.database,
-            "POSTGRES_SSLMODE": own.sslmode,
-            "POSTGRES_APP_USER": own.user,
-            "POSTGRES_APP_PASSWORD": own.password,
-            # A refresh needs no other secret; where the others are must be known all the same.
-            "AZURE_KEY_VAULT_URL": vault_url,
-            "EMBEDDER": "azure",
-            "AZURE_OPENAI_ENDPOINT": endpoint,
-            "EMBEDDING_MODEL_DEPLOYMENT_NAME": deployment,
-        }
-        # azd's own variables bear names of the app's settings, and would be half of a configuration.
-        inherited = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+        environment = command_environment(os.environ, self._administrator, vault_url, endpoint, deployment)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "zava.services.embedding_refresh", cwd=_PROJECT, env=inherited | environment
+            sys.executable, "-m", "zava.services.embedding_refresh", cwd=_PROJECT, env=environment
         )
         try:
             code = await process.wait()
@@ -131,6 +117,29 @@ class DatabaseSetup:
         if code != 0:
             raise OSError(f"the refresh ended with exit code {code}; its reason is above")
         return "fresh"
+
+
+def command_environment(
+    variables: Mapping[str, str], administrator: AdministratorConnection, vault_url: str, endpoint: str, deployment: str
+) -> dict[str, str]:
+    """What Zava's own commands are run with: `variables`, and the app's settings as an administrator has them."""
+    # azd's own variables bear names of the app's settings, and would be half of a configuration.
+    others = {name: value for name, value in variables.items() if name.lower() not in Settings.model_fields}
+    return others | {
+        "POSTGRES_HOST": administrator.host,
+        "POSTGRES_PORT": str(administrator.port),
+        "POSTGRES_DATABASE": administrator.database,
+        "POSTGRES_SSLMODE": administrator.sslmode,
+        "POSTGRES_ADMIN_USER": administrator.user,
+        "POSTGRES_ADMIN_PASSWORD": administrator.password,
+        "POSTGRES_APP_USER": administrator.user,
+        "POSTGRES_APP_PASSWORD": administrator.password,
+        # A refresh needs no other secret; where the others are must be known all the same.
+        "AZURE_KEY_VAULT_URL": vault_url,
+        "EMBEDDER": "azure",
+        "AZURE_OPENAI_ENDPOINT": endpoint,
+        "EMBEDDING_MODEL_DEPLOYMENT_NAME": deployment,
+    }
 
 
 async def _patiently(administrator: AdministratorConnection) -> asyncpg.Connection:

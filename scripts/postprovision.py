@@ -114,7 +114,25 @@ class Deployment:
             sample_scale=float(environment.get("SAMPLE_DATA_SCALE", "1")),
         )
 
-    def resource(self, kind: str, name: str) -> str:
+    @property
+    def server(self) -> str:
+        return self._resource("Microsoft.DBforPostgreSQL/flexibleServers", self.server_name)
+
+    @property
+    def vault(self) -> str:
+        return self._resource("Microsoft.KeyVault/vaults", self.vault_name)
+
+    def administrator_connection(self, token: str) -> AdministratorConnection:
+        return AdministratorConnection(
+            host=self.host,
+            port=self.port,
+            database=self.database,
+            user=self.administrator,
+            password=token,
+            sslmode=self.sslmode,
+        )
+
+    def _resource(self, kind: str, name: str) -> str:
         return f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}/providers/{kind}/{name}"
 
 
@@ -147,13 +165,13 @@ async def set_up(deployment: Deployment) -> None:
     steps = Steps(7)
     async with httpx2.AsyncClient() as client:
         manager = ResourceManager(lambda: credential.token(SCOPE), client)
-        address = deployment.address or await _own_address(client)
-        server = deployment.resource("Microsoft.DBforPostgreSQL/flexibleServers", deployment.server_name)
+        address = deployment.address or await own_address(client)
+        server = deployment.server
         await steps.run("Parameters of the server", lambda: restart_if_parameters_wait(manager, server))
         opening = reachable(
             manager,
             server,
-            deployment.resource("Microsoft.KeyVault/vaults", deployment.vault_name),
+            deployment.vault,
             address,
             private_networking=deployment.private_networking,
         )
@@ -161,16 +179,7 @@ async def set_up(deployment: Deployment) -> None:
             print(f"Opening the database to {address}, until this is done ...", flush=True)
             async with opening:
                 await steps.run("Keys in the vault", lambda: vault.keys(operator=not deployment.app_registration))
-                database = DatabaseSetup(
-                    AdministratorConnection(
-                        host=deployment.host,
-                        port=deployment.port,
-                        database=deployment.database,
-                        user=deployment.administrator,
-                        password=await credential.token(POSTGRES_SCOPE),
-                        sslmode=deployment.sslmode,
-                    )
-                )
+                database = DatabaseSetup(deployment.administrator_connection(await credential.token(POSTGRES_SCOPE)))
                 await steps.run("Logins of the two identities", lambda: _logins(deployment, database))
                 await steps.run("Schema", database.schema)
                 await steps.run("Signing key in the database", lambda: _signing_key(vault, database))
@@ -202,7 +211,8 @@ async def _embeddings(deployment: Deployment, database: DatabaseSetup) -> str:
     return await database.embeddings(deployment.vault_url, deployment.openai_endpoint, deployment.embedding_deployment)
 
 
-async def _own_address(client: httpx2.AsyncClient) -> str:
+async def own_address(client: httpx2.AsyncClient) -> str:
+    """This machine's address as Azure sees it. Raises SetupError."""
     try:
         answer = await client.get(_ADDRESS_ECHO, timeout=20)
         return answer.raise_for_status().text.strip()

@@ -73,7 +73,13 @@ class ResourceManager:
 
 @asynccontextmanager
 async def reachable(
-    manager: ResourceManager, server: str, vault: str, address: str, *, private_networking: bool
+    manager: ResourceManager,
+    server: str,
+    vault: str,
+    address: str,
+    *,
+    private_networking: bool,
+    rule_name: str = FIREWALL_RULE,
 ) -> AsyncGenerator[None]:
     """Let `address` reach the database server, and with private networking the vault too, while the block runs.
 
@@ -84,7 +90,7 @@ async def reachable(
     What was opened is closed again whatever happens in the block; a process that is killed leaves the rule behind,
     and the next run takes it away.
     """
-    rule = f"{server}/firewallRules/{FIREWALL_RULE}"
+    rule = f"{server}/firewallRules/{rule_name}"
     try:
         if private_networking:
             await manager.call("PATCH", server, _POSTGRES_VERSION, _public_access("Enabled"))

@@ -6,6 +6,7 @@ param subnetId string
 param storageId string
 param keyVaultId string
 param postgresId string
+param postgresName string
 param openAiId string
 @description('Empty: there is no Redis.')
 param redisId string
@@ -55,7 +56,7 @@ module vault 'private-endpoint.bicep' = {
 module postgres 'private-endpoint.bicep' = {
   name: 'endpoint-postgres'
   params: {
-    name: 'postgres'
+    name: postgresName // its own, because an endpoint cannot be turned to another server
     location: location
     tags: tags
     networkId: networkId

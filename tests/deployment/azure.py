@@ -24,6 +24,7 @@ from zava.local.postgres import LocalPostgres
 PROJECT = Path(__file__).resolve().parents[2]
 DEPLOYER = "deployer@zava.example"
 DATABASE_TOKEN = "a-token-for-the-database"
+NEXT_MODEL = "the-next-embedding-model"
 READER_ID, APP_ID = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 
 # As Azure's are written: plain functions, so the role belongs to whoever calls.
@@ -76,7 +77,8 @@ class Azure:
 def provisioned(folder: Path) -> Generator[Azure]:
     """Everything there and empty, while the block runs."""
     home = folder / "server"
-    vault, model, manager = KeyVault(), OpenAIService(), ResourceManagerStandIn()
+    vault, manager = KeyVault(), ResourceManagerStandIn()
+    model = OpenAIService(frozenset({openai_service.DEPLOYMENT, NEXT_MODEL}))
     with (
         LocalPostgres(home, durable=False) as server,
         vault.server,

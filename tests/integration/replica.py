@@ -1,4 +1,4 @@
-"""A streaming replica of the tests' server, on another loopback address and the same port."""
+"""A physical copy of a running server, on another loopback address: a replica, or a restored backup."""
 
 from __future__ import annotations
 
@@ -15,17 +15,24 @@ from pathlib import Path
 
 import asyncpg
 
-from tests.conftest import Cluster, Database
+from tests.conftest import Database
 from zava.data.administration import AdministratorConnection
 from zava.local import exec_server
+from zava.local.postgres import LocalPostgres
 from zava.local.postgres_files import programs, server_account
 
 HOST = "127.0.0.2"
 
 
 class Replica:
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self._cluster = cluster
+    """
+    Args:
+        follows: it takes every change over from the server it was copied from; else it is a server of its own.
+    """
+
+    def __init__(self, primary: LocalPostgres, folder: Path, *, follows: bool = True) -> None:
+        self._primary = primary
+        self._follows = follows
         self._folder = folder
         self._account = server_account()
         self._account.own(folder)
@@ -34,15 +41,18 @@ class Replica:
         self._server: subprocess.Popen[bytes] | None = None
 
     def copy(self) -> None:
-        """Take the primary's data over, with what is needed to follow it."""
-        primary = self._cluster.server
+        """Take the primary's data over, while it serves."""
+        primary = self._primary
         source = f"host={primary.host} port={primary.port} user=postgres password={primary.superuser_password}"
-        program = self._run("pg_basebackup", "-D", self._data, "-d", source, "-R", "-X", "stream", "-c", "fast", "-N")
+        following = ("-R",) if self._follows else ()
+        program = self._run(
+            *("pg_basebackup", "-D", self._data, "-d", source, "-X", "stream", "-c", "fast", "-N", *following)
+        )
         assert program.wait() == 0, self._log.read_text()
 
     def start(self) -> None:
         self._server = self._run(
-            *("postgres", "-D", self._data, "-h", HOST, "-p", str(self._cluster.server.port), "-k", ""),
+            *("postgres", "-D", self._data, "-h", HOST, "-p", str(self._primary.port), "-k", ""),
             *("-c", "fsync=off", "-c", "log_min_messages=warning"),
         )
         ends_at = time.monotonic() + 30
@@ -58,10 +68,8 @@ class Replica:
             self._server = None
 
     async def superuser(self, database: str) -> asyncpg.Connection:
-        primary = self._cluster.server
-        return await AdministratorConnection(
-            HOST, primary.port, database, "postgres", primary.superuser_password
-        ).open()
+        password = self._primary.superuser_password
+        return await AdministratorConnection(HOST, self._primary.port, database, "postgres", password).open()
 
     async def caught_up(self, database: Database) -> None:
         """Wait until the replica shows what the primary has committed so far."""
@@ -97,9 +105,9 @@ class Replica:
 
 
 @contextmanager
-def running(cluster: Cluster) -> Generator[Replica]:
+def running(primary: LocalPostgres, *, follows: bool = True) -> Generator[Replica]:
     folder = Path(tempfile.mkdtemp(prefix="zava-replica-"))
-    replica = Replica(cluster, folder)
+    replica = Replica(primary, folder, follows=follows)
     try:
         replica.copy()
         replica.start()

@@ -149,3 +149,29 @@ async def test_a_key_retired_between_the_opening_and_the_answer_makes_it_not_emp
     finally:
         await superuser.close()
         await pools.close()
+
+
+async def test_a_second_rotation_is_as_good_as_the_first(fresh_database: Database) -> None:
+    pools = Pools(fresh_database.settings)
+    current = SigningKey.parse(fresh_database.cluster.secrets.tenant_signing_key)
+    try:
+        for number in (1, 2, 3):
+            added = _command(fresh_database, "add")
+            new = SigningKey.parse(added.stdout.strip())
+            assert new.key_id == f"key{number}"
+            assert await _orders_with(new, pools) > 0
+            assert _command(fresh_database, "retire", current.key_id, "--minutes", "0").returncode == 0
+            current = new
+        assert await SigningKeys(fresh_database.administrator).keys() == [(current.key_id, None)]
+    finally:
+        await pools.close()
+
+
+async def test_a_key_that_had_ended_is_accepted_again_when_it_is_the_one_installed(fresh_database: Database) -> None:
+    """The hook installs what the vault holds, and says that it is accepted."""
+    keys = SigningKeys(fresh_database.administrator)
+    old = SigningKey.parse(fresh_database.cluster.secrets.tenant_signing_key)
+    await keys.add(SigningKey.generate("next"))
+    await keys.retire(old.key_id, 0)
+    await keys.install(old)
+    assert sorted(await keys.keys()) == sorted([(old.key_id, None), ("next", None)])

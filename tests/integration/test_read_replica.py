@@ -28,7 +28,7 @@ ScopeOf = Callable[..., TenantScope]
 
 @pytest.fixture(scope="module")
 def replica(cluster: Cluster) -> Iterator[Replica]:
-    with replicas.running(cluster) as running:
+    with replicas.running(cluster.server) as running:
         yield running
 
 

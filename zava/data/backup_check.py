@@ -6,8 +6,8 @@
 
 Changes nothing. Connects as an administrator of the copy: POSTGRES_HOST, POSTGRES_PORT, POSTGRES_DATABASE,
 POSTGRES_SSLMODE, POSTGRES_ADMIN_USER and POSTGRES_ADMIN_PASSWORD (or an access token). Exit codes: 0 all holds,
-1 something does not, 2 a setting is missing. A copy accepts the signing keys of the original: rotate them before it
-serves anybody (`python -m zava.data.rotate_key`).
+1 something does not, 2 a setting is missing. A copy accepts the signing keys of the original: rotate them as
+docs/operations.md says.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ POSTGRES_ADMIN_USER and POSTGRES_ADMIN_PASSWORD (or an access token).
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
@@ -47,9 +48,8 @@ async def _run(options: argparse.Namespace, administrator: AdministratorConnecti
             for key_id, not_after in await signing_keys.keys()
         )
     if options.command == "add":
-        taken = {key_id for key_id, _ in await signing_keys.keys()}
-        key_id = next(name for number in range(1, len(taken) + 2) if (name := f"key{number}") not in taken)
-        key = SigningKey.generate(key_id)
+        numbers = [int(key_id[3:]) for key_id, _ in await signing_keys.keys() if re.fullmatch("key[0-9]+", key_id)]
+        key = SigningKey.generate(f"key{max(numbers, default=0) + 1}")
         await signing_keys.add(key)
         return key.text()
     until = await signing_keys.retire(options.key_id, options.minutes)

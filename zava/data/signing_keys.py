@@ -33,7 +33,7 @@ class SigningKeys:
             await insert_key(connection, key)
 
     async def add(self, key: SigningKey) -> None:
-        """Accept a new key beside the one in use.
+        """Accept a new key beside the one in use, and forget those that have ended.
 
         Raises:
             ValueError: two keys are accepted already.
@@ -41,6 +41,7 @@ class SigningKeys:
         async with command.as_role(self._administrator, "zava_guard") as connection:
             if await connection.fetchval(f"SELECT count(*) >= 2 FROM guard.context_key WHERE {_ACCEPTED}"):  # noqa: S608
                 raise ValueError("two keys are accepted already; retire the old one first")
+            await connection.execute(f"DELETE FROM guard.context_key WHERE NOT {_ACCEPTED}")  # noqa: S608
             await insert_key(connection, key)
 
     async def retire(self, key_id: str, minutes: float) -> datetime:
@@ -66,11 +67,12 @@ class SigningKeys:
 
 
 async def insert_key(connection: asyncpg.Connection, key: SigningKey) -> None:
-    """Accept `key`; the connection acts as zava_guard."""
+    """Accept `key` without an end; the connection acts as zava_guard."""
     inner_pad, outer_pad = key.pads()
     await connection.execute(
         """INSERT INTO guard.context_key (key_id, inner_pad, outer_pad) VALUES ($1, $2, $3)
-           ON CONFLICT (key_id) DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad""",
+           ON CONFLICT (key_id) DO UPDATE
+           SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad, not_after = NULL""",
         key.key_id,
         inner_pad,
         outer_pad,

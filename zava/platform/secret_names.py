@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class SecretName(StrEnum):
-    """The value is the name in the vault. `docs/security.md` says who reads each and how it is rotated."""
+    """The value is the name in the vault. `docs/operations.md` says who reads each and how it is replaced."""
 
     TENANT_SIGNING_KEY = "tenant-signing-key"
     POSTGRES_PASSWORD = "postgres-password"  # noqa: S105  (a name)
