@@ -87,9 +87,8 @@ fuzz: $(VENV)/dev.stamp  ## fuzz the SQL policy, guided by coverage: FUZZ_SECOND
 	$(BIN) -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	$(BIN) tests/security/fuzz_sql_policy.py --seconds "$(FUZZ_SECONDS)"
 
-bench: $(VENV)/dev.stamp  ## measure, as ratios inside one run: QUICK=--quick
-	@for name in endpoint tool_call under_attack row_security search embedding_refresh; do \
-	  echo "== $$name"; $(BIN) -m benchmarks.$$name $(QUICK) || missed=1; done; exit $${missed:-0}
+bench: $(VENV)/dev.stamp  ## measure, as ratios inside one run; writes docs/benchmarks.md: QUICK=--quick PEER=PATH ONLY=search
+	@$(BIN) -m benchmarks.run $(QUICK) $(if $(PEER),--peer "$(PEER)") $(if $(ONLY),--only $(ONLY))
 
 lock:  ## pin requirements*.in again (needs uv)
 	for name in requirements requirements-local requirements-monitor requirements-dev; do \

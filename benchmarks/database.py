@@ -17,9 +17,11 @@ from zava.platform.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The settings of an app on this database, and the superuser that benchmarks compare with."""
+    """The settings of an app on this database, who signs its tokens, and the superuser that benchmarks compare with."""
 
+    environment: dict[str, str]
     settings: Settings
+    issuer: LocalIssuer
     superuser: AdministratorConnection
 
 
@@ -30,9 +32,11 @@ def sample_database(folder: Path, *, scale: float) -> Generator[Prepared]:
     home = folder / "data"
     with LocalPostgres(home, durable=False) as server:
         own = Secrets.of(home)
-        settings = settings_of(app_settings(server, own, LocalIssuer(home)) | {"QUERY_CACHE_SECONDS": "0"})
+        issuer = LocalIssuer(home)
+        environment = app_settings(server, own, issuer) | {"QUERY_CACHE_SECONDS": "0", "LOG_LEVEL": "ERROR"}
+        settings = settings_of(environment)
         asyncio.run(prepare(server, own, settings, scale))
         superuser = AdministratorConnection(
             server.host, server.port, settings.postgres_database, "postgres", server.superuser_password
         )
-        yield Prepared(settings, superuser)
+        yield Prepared(environment, settings, issuer, superuser)

@@ -1,12 +1,11 @@
 """The refresh of 100 000 products against a stand-in of Azure OpenAI: requests, memory, a second run, a killed one.
 
-`python -m benchmarks.embedding_refresh [--quick]` (10 000 products with --quick). The refresh is the command itself, in
-a process of its own with the real client and TLS; its memory is the most the system saw of that process.
+The refresh is the command itself, in a process of its own with the real client and TLS; its memory is the most the
+system saw of that process (quick: 5 000 products).
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import math
 import os
@@ -18,9 +17,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.contract import Options, Row
 from benchmarks.database import Prepared, sample_database
 from benchmarks.products import add_products
-from benchmarks.table import Row, print_table
 from tests.azure_standins.openai_service import (
     DEPLOYMENT,
     ENDPOINT,
@@ -138,16 +137,10 @@ def measure(prepared: Prepared, folder: Path, products: int) -> list[Row]:
     ]
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="10 000 products")
-    products = 10_000 if parser.parse_args(arguments).quick else 100_000
+def rows(options: Options) -> list[Row]:
+    products = 5_000 if options.quick else 100_000
     with (
         tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder,
         sample_database(Path(folder), scale=0.01) as prepared,
     ):
-        return print_table(measure(prepared, Path(folder), products))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        return measure(prepared, Path(folder), products)

@@ -4,13 +4,10 @@ Both sides serve the same MCP server in the same process, from a `func.HttpReque
 after the other. Rounds alternate, medians decide. Our side
 checks a bearer token at every call, once by comparing it and once with Zava's own verification and access rules; the
 other side lets everybody in.
-
-Run: `python -m benchmarks.endpoint [--quick]`. Exit code 1 when a target is missed.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import hmac
@@ -31,7 +28,7 @@ import azure.functions as func
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
-from benchmarks.table import Row, print_table
+from benchmarks.contract import Options, Row
 from zava.data.store_directory import Store
 from zava.data.tenant_context import TenantScope
 from zava.errors import AuthenticationError
@@ -205,19 +202,12 @@ async def compare(
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="MCP calls through the HTTP trigger")
-    parser.add_argument("--quick", action="store_true", help="a few seconds, for a first look")
-    quick = parser.parse_args().quick
-    results = asyncio.run(measure(rounds=5, calls=150) if quick else measure(rounds=15, calls=600))
-    return print_table([_row(era, by_side) for era, by_side in results.items()])
+def rows(options: Options) -> list[Row]:
+    results = asyncio.run(measure(rounds=3, calls=100) if options.quick else measure(rounds=15, calls=600))
+    return [_row(era, by_side) for era, by_side in results.items()]
 
 
 def _row(era: str, by_side: dict[str, Result]) -> Row:
     rates = "; ".join(f"{side} {result.calls_per_second:.0f}/s" for side, result in by_side.items())
     detail = f"{by_side[VERIFYING].ratio:.2f} with RS256 verification ({rates})"
     return Row(f"endpoint / SDK app, {era}", TARGETS[era], by_side[OURS].ratio, detail)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,22 +1,20 @@
 """What row security costs: an aggregate over a million order items as a tenant, against the filter written by hand.
 
-`python -m benchmarks.row_security [--quick]`. The other side is a superuser, whom no row security binds, with
+The other side is a superuser, whom no row security binds, with
 `store_id = ...` in the SQL and the same planner settings. Both alternate; the ratio of the medians counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from benchmarks.contract import Options, Row
 from benchmarks.database import Prepared, sample_database
-from benchmarks.table import Row, print_table
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
@@ -78,16 +76,9 @@ async def measure(prepared: Prepared, rounds: int) -> list[Row]:
     return rows
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, on a quarter of the rows")
-    quick = parser.parse_args(arguments).quick
+def rows(options: Options) -> list[Row]:
     with (
         tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder,
-        sample_database(Path(folder), scale=0.5 if quick else 2.1) as prepared,
+        sample_database(Path(folder), scale=0.25 if options.quick else 2.1) as prepared,
     ):
-        return print_table(asyncio.run(measure(prepared, 7 if quick else 15)))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        return asyncio.run(measure(prepared, 7 if options.quick else 15))

@@ -1,14 +1,12 @@
 """The tool call in process, against bare asyncpg doing BEGIN / set / query / COMMIT on a pool of the same size.
 
-`python -m benchmarks.tool_call [--quick]`. Both sides alternate in rounds of the same run; the ratio is what counts.
+Both sides alternate in rounds of the same run; the ratio is what counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -16,8 +14,8 @@ from pathlib import Path
 
 import asyncpg
 
+from benchmarks.contract import Options, Row
 from benchmarks.database import sample_database
-from benchmarks.table import Row, print_table
 from zava import bootstrap
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.local.stores import STORES
@@ -86,16 +84,9 @@ async def measure(settings: Settings, seconds: float, rounds: int) -> Row:
     return Row("tool call in process / bare asyncpg", _TARGET, statistics.median(ratios), detail)
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    quick = parser.parse_args(arguments).quick
+def rows(options: Options) -> list[Row]:
     with (
         tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder,
         sample_database(Path(folder), scale=0.01) as prepared,
     ):
-        return print_table([asyncio.run(measure(prepared.settings, 1 if quick else 3, 3 if quick else 7))])
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        return [asyncio.run(measure(prepared.settings, 1 if options.quick else 3, 3 if options.quick else 7))]

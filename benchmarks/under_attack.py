@@ -1,21 +1,19 @@
 """The others' p95 while one tenant sends five hostile queries at a time, against their p95 with nobody in the way.
 
-`python -m benchmarks.under_attack [--quick]`. Quiet and disturbed rounds alternate; the ratio is what counts.
+Quiet and disturbed rounds alternate; the ratio is what counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.contract import Options, Row
 from benchmarks.database import sample_database
-from benchmarks.table import Row, print_table
 from zava import bootstrap
 from zava.bootstrap import Application
 from zava.data.tenant_context import TenantScope
@@ -98,16 +96,9 @@ async def measure(settings: Settings, seconds: float, rounds: int) -> Row:
     return Row("p95 of others under attack / without", _TARGET, ratio, detail, at_most=True)
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, less data")
-    quick = parser.parse_args(arguments).quick
+def rows(options: Options) -> list[Row]:
     with (
         tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder,
-        sample_database(Path(folder), scale=0.05 if quick else 0.2) as prepared,
+        sample_database(Path(folder), scale=0.05 if options.quick else 0.2) as prepared,
     ):
-        return print_table([asyncio.run(measure(prepared.settings, 3 if quick else 10, 3 if quick else 5))])
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        return [asyncio.run(measure(prepared.settings, 2 if options.quick else 10, 3 if options.quick else 5))]

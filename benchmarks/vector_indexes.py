@@ -6,6 +6,7 @@ The vectors lie as a model's do, near a surface of few dimensions and in cluster
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -163,9 +164,10 @@ def p95(times: Iterable[float]) -> float:
 
 
 async def compare(connection: asyncpg.Connection, catalogue: Catalogue, indexes: Sequence[Index]) -> float:
-    """Print one line a kind; the median of the exact scan, in milliseconds."""
+    """Say one line a kind on standard error; the median of the exact scan, in milliseconds."""
     exact = 0.0
-    print(f"{'kind':56}{'recall@10':>10}{'median ms':>11}{'p95 ms':>9}{'MB':>7}{'built in s':>12}")
+    head = f"{'kind':56}{'recall@10':>10}{'median ms':>11}{'p95 ms':>9}{'MB':>7}{'built in s':>12}"
+    print(head, file=sys.stderr)
     for index in indexes:
         seconds, megabytes = 0.0, 0
         if index.definition:
@@ -179,7 +181,7 @@ async def compare(connection: asyncpg.Connection, catalogue: Catalogue, indexes:
             exact = exact or statistics.median(times)
             print(
                 f"{kind.name:56}{recall:10.3f}{statistics.median(times):11.2f}{p95(times):9.2f}{megabytes:7}{seconds:12.1f}",
-                flush=True,
+                file=sys.stderr,
             )
         if index.definition:
             await connection.execute("DROP INDEX retail.benchmark_index")

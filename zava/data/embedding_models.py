@@ -84,7 +84,7 @@ async def build_index(administrator: AdministratorConnection, model: str) -> Non
     """Make the HNSW index over one model's vectors, while search goes on; a minute for 100 000 vectors, give or take.
 
     Half precision: half the memory, and no worse a choice of neighbours; search measures those again in full precision
-    (`python -m benchmarks.search` compares the kinds of index).
+    (`make bench ONLY=search` compares the kinds of index).
     """
     connection = await administrator.open()
     try:

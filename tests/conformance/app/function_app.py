@@ -37,7 +37,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 endpoint = McpEndpoint(
     kernel_server(conformance_server()),
     admit_the_suite,
-    allowed_origins=frozenset(os.environ["ZAVA_CONFORMANCE_ORIGINS"].split()),
+    allowed_origins=frozenset(os.environ["ZAVA_CONFORMANCE_ORIGINS"].split(",")),
     request_timeout=10,
 )
 
