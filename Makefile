@@ -12,7 +12,7 @@ ARGUMENTS := --data "$(DATA)"
 .DEFAULT_GOAL := help
 # `make token` prints a token and nothing else, also when another make calls it.
 MAKEFLAGS += --no-print-directory
-.PHONY: help install run token func test check conformance screenshots fuzz format lock bench clean-data runtime deployment
+.PHONY: help install run token func test check conformance screenshots fuzz format lock bench clean-data runtime deployment adapting
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -52,13 +52,16 @@ clean-data:  ## throw the local database, keys and tokens away
 test: $(VENV)/dev.stamp  ## run the tests (their own database; needs nothing running)
 	@$(BIN) -m tests.conformance.node_tools || echo "Without npm the tests with the MCP Inspector are skipped." >&2
 	@$(BIN) -m tests.browser.packages || echo "Without npm the tests in the browser are skipped." >&2
-	$(BIN) -m pytest --ignore tests/deployment --ignore tests/fault_table -n 2 --dist loadfile --cov --cov-report=term --cov-report=xml
+	$(BIN) -m pytest --ignore tests/deployment --ignore tests/adapting --ignore tests/fault_table -n 2 --dist loadfile --cov --cov-report=term --cov-report=xml
 
 deployment: $(VENV)/dev.stamp  ## run the tests of what azd does: the hook and the package, each many times over
 	$(BIN) -m pytest -n 2 tests/deployment
 
 faults: $(VENV)/dev.stamp  ## break each thing the app stands on under load, and write the table in docs/reliability.md
 	$(BIN) -m pytest tests/fault_table
+
+adapting: $(VENV)/dev.stamp  ## do docs/adapting.md: put other tables and tenants behind a copy of the server, and test it
+	$(BIN) -m pytest tests/adapting
 
 runtime: $(VENV)/dev.stamp  ## run the tests on Microsoft's own Functions runtime (Python 3.13: make runtime PYTHON=python3.13)
 	$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements-runtime.txt

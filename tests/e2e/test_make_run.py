@@ -22,10 +22,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tracked files in a folder with a space, and this run's own interpreter in place of an installation."""
-    copy = tmp_path_factory.mktemp("a checkout") / "zava copy"
+def checkout_into(copy: Path) -> None:
+    """Copy what git tracks, and what it would."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,
@@ -36,6 +34,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (PROJECT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, copy / name)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tracked files in a folder with a space, and this run's own interpreter in place of an installation."""
+    copy = tmp_path_factory.mktemp("a checkout") / "zava copy"
+    checkout_into(copy)
     (copy / ".venv").symlink_to(sys.prefix)
     return copy
 
