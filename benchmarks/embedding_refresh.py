@@ -1,7 +1,7 @@
 """The refresh of 100 000 products against a stand-in of Azure OpenAI: requests, memory, a second run, a killed one.
 
 The refresh is the command itself, in a process of its own with the real client and TLS; its memory is the most the
-system saw of that process (quick: 5 000 products).
+system saw of that process (quick: 3 000 products).
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def measure(prepared: Prepared, folder: Path, products: int) -> list[Row]:
 
 
 def rows(options: Options) -> list[Row]:
-    products = 5_000 if options.quick else 100_000
+    products = 3_000 if options.quick else 100_000
     with (
         tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder,
         sample_database(Path(folder), scale=0.01) as prepared,

@@ -192,7 +192,7 @@ def rows(options: Options) -> list[Row]:
             Row(_P95, 0.25, None, why, at_most=True),
             Row(_JOIN, 3, None, why),
         ]
-    seconds, rounds = (2, 3) if options.quick else (10, 7)
+    seconds, rounds = (1, 3) if options.quick else (10, 7)
     with (
         tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder,
         sample_database(Path(folder), scale=0.1 if options.quick else 1) as prepared,

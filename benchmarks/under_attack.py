@@ -101,4 +101,4 @@ def rows(options: Options) -> list[Row]:
         tempfile.TemporaryDirectory(prefix="zava-bench-", ignore_cleanup_errors=True) as folder,
         sample_database(Path(folder), scale=0.05 if options.quick else 0.2) as prepared,
     ):
-        return [asyncio.run(measure(prepared.settings, 2 if options.quick else 10, 3 if options.quick else 5))]
+        return [asyncio.run(measure(prepared.settings, 2 if options.quick else 10, 2 if options.quick else 5))]

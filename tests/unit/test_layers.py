@@ -39,8 +39,10 @@ pathlib.Path.open = watched
 import function_app
 opened = [name for name in opened if ".dist-info" not in name]
 assert not [name for name in opened if "jwks" in name or "secret" in name], opened
-vendors = {"openai", "azure.identity", "azure.keyvault", "opencensus", "opentelemetry.sdk"}
-heavy = vendors | {"alembic", "sqlalchemy", "numpy"}
+vendors = {"openai", "azure.identity", "azure.keyvault", "azure.core", "opencensus", "opentelemetry.sdk"}
+libraries = {"alembic", "sqlalchemy", "numpy", "redis", "requests", "postgast", "google", "httpx", "aiohttp", "msal"}
+laptop = {"psutil", "tqdm", "zava.local"}
+heavy = vendors | libraries | laptop
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 print("functions:", *sorted(function.get_function_name() for function in function_app.app.get_functions()))
 """
