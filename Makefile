@@ -12,7 +12,7 @@ ARGUMENTS := --data "$(DATA)"
 .DEFAULT_GOAL := help
 # `make token` prints a token and nothing else, also when another make calls it.
 MAKEFLAGS += --no-print-directory
-.PHONY: help install run token func test check conformance screenshots fuzz format lock bench clean-data runtime deployment adapting
+.PHONY: help install run token func test check conformance screenshots fuzz format lock bench clean-data runtime deployment adapting sbom
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -92,6 +92,10 @@ fuzz: $(VENV)/dev.stamp  ## fuzz the SQL policy, guided by coverage: FUZZ_SECOND
 
 bench: $(VENV)/dev.stamp  ## measure, as ratios inside one run; writes docs/benchmarks.md: QUICK=--quick PEER=PATH ONLY=search
 	@$(BIN) -m benchmarks.run $(QUICK) $(if $(PEER),--peer "$(PEER)") $(if $(ONLY),--only $(ONLY))
+
+sbom: $(VENV)/local.stamp  ## write what is deployed, with versions, as sbom.json (CycloneDX)
+	$(BIN) -m pip install --quiet --disable-pip-version-check -c requirements.txt cyclonedx-bom==7.5.0
+	$(BIN) -m cyclonedx_py requirements requirements.txt --pyproject pyproject.toml --output-reproducible -o sbom.json
 
 lock:  ## pin requirements*.in again (needs uv)
 	for name in requirements requirements-local requirements-monitor requirements-dev; do \

@@ -79,7 +79,7 @@ async def _lend(command: Sequence[str], host: str | None) -> int:
         deployment = replace(deployment, host=host, server_name=host.split(".")[0])
     credential = SharedCredential(lambda: azure_credential("", on_azure=False))
     async with httpx2.AsyncClient() as client:
-        address = deployment.address or await own_address(client)
+        address = await own_address(deployment.address, client)
         manager = ResourceManager(lambda: credential.token(SCOPE), client)
         print(f"Opening {deployment.server_name} to {address}, until this is done ...", file=sys.stderr, flush=True)
         async with reachable(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ipaddress
 import os
 import signal
 import sys
@@ -165,7 +166,7 @@ async def set_up(deployment: Deployment) -> None:
     steps = Steps(7)
     async with httpx2.AsyncClient() as client:
         manager = ResourceManager(lambda: credential.token(SCOPE), client)
-        address = deployment.address or await own_address(client)
+        address = await own_address(deployment.address, client)
         server = deployment.server
         await steps.run("Parameters of the server", lambda: restart_if_parameters_wait(manager, server))
         opening = reachable(
@@ -211,16 +212,29 @@ async def _embeddings(deployment: Deployment, database: DatabaseSetup) -> str:
     return await database.embeddings(deployment.vault_url, deployment.openai_endpoint, deployment.embedding_deployment)
 
 
-async def own_address(client: httpx2.AsyncClient) -> str:
-    """This machine's address as Azure sees it. Raises SetupError."""
+async def own_address(configured: str, client: httpx2.AsyncClient) -> str:
+    """The one IPv4 address the database is opened to: as configured, or this machine's as Azure sees it.
+
+    Raises:
+        SetupError: it is not known, or would open the database to more than one machine.
+    """
+    text = configured
+    if not text:
+        try:
+            answer = await client.get(_ADDRESS_ECHO, timeout=20)
+            text = answer.raise_for_status().text.strip()
+        except httpx2.HTTPError as problem:
+            raise SetupError(
+                "This machine's public address is not known, which the database's firewall must let in. Set it: "
+                "azd env set DEPLOYER_ADDRESS <IPv4 address>"
+            ) from problem
     try:
-        answer = await client.get(_ADDRESS_ECHO, timeout=20)
-        return answer.raise_for_status().text.strip()
-    except httpx2.HTTPError as problem:
-        raise SetupError(
-            "This machine's public address is not known, which the database's firewall must let in. Set it: "
-            "azd env set DEPLOYER_ADDRESS <IPv4 address>"
-        ) from problem
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        raise SetupError(f"{text[:60]!r} is no IPv4 address: azd env set DEPLOYER_ADDRESS <IPv4 address>") from None
+    if address.is_unspecified:  # to the database's firewall this one means all of Azure
+        raise SetupError(f"{address} is no address of one machine: azd env set DEPLOYER_ADDRESS <IPv4 address>")
+    return str(address)
 
 
 def main(arguments: Sequence[str]) -> int:

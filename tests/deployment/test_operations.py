@@ -159,7 +159,7 @@ def _revoked(_operator: Operator, run: Callable[[], str]) -> None:
     said = run()
     assert "token a-token  (forgotten " in said
     assert "subject https://issuer.example  ada  issued up to " in said
-    assert re.search("^[0-9a-f]{64}$", said, re.MULTILINE)
+    assert re.search("^[0-9a-f]{32}$", said, re.MULTILINE)
 
 
 def _granted(_operator: Operator, run: Callable[[], str]) -> None:

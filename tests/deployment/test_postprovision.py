@@ -191,6 +191,13 @@ async def test_an_identity_that_was_made_anew_is_named_with_the_remedy(azure: Az
     assert azure.manager.rules == {}
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "203.0.113.0/24", "::", "<html>"])
+async def test_the_database_is_opened_to_one_machine_and_never_to_all_of_azure(azure: Azure, address: str) -> None:
+    code, _, messages = await finished(azure, DEPLOYER_ADDRESS=address)
+    assert (code, "is no " in messages, azure.manager.rules) == (1, True, {})
+    assert not any(name.startswith("firewallRules") for _, name in azure.manager.calls)
+
+
 async def test_every_missing_value_is_named_at_once(azure: Azure) -> None:
     code, output, messages = await finished(azure, POSTGRES_HOST="", AZURE_KEY_VAULT_URL="")
     assert (code, output) == (1, "")

@@ -57,9 +57,11 @@ class OwnValues:
             ValidationError: it stands for none or for several; the hint lists what there is.
             DatabaseError: and its kin, as `TenantTransactions.open` lists them.
         """
+        # First: a call may hold megabytes, and looking at each character of them would hold up everybody.
+        _refuse_long(text)
         text = plain(text)
         if kind == "text":
-            return _bounded(text)
+            return _not_empty(text)
         if kind == "month":
             return self._month(text)
         if kind == "period":
@@ -126,14 +128,17 @@ def plain(text: str) -> str:
     return " ".join("".join(" " if unicodedata.category(each)[0] in "CZ" else each for each in text).split())
 
 
-def _bounded(text: str) -> str:
+def _not_empty(text: str) -> str:
     if not text:
         raise ValidationError("The text is empty.", "Say in a few words what is looked for.")
+    return text
+
+
+def _refuse_long(text: str) -> None:
     if len(text) > _MOST_TEXT:
         raise ValidationError(
             f"The text has {len(text)} characters; at most {_MOST_TEXT} are taken.", "Say it in fewer words."
         )
-    return text
 
 
 def _listed(values: list[str]) -> str:

@@ -9,6 +9,7 @@ from zava.data.store_directory import Store
 from zava.errors import ValidationError
 
 _MOST_NAMED = 20
+_MOST_CHARACTERS = 200
 
 
 def choose_store(text: str, stores: Sequence[Store]) -> Store | None:
@@ -19,6 +20,11 @@ def choose_store(text: str, stores: Sequence[Store]) -> Store | None:
     Raises:
         ValidationError: none or several are meant; the hint lists the stores there are.
     """
+    if len(text) > _MOST_CHARACTERS:  # comparing a megabyte of words with every store would hold up everybody
+        raise ValidationError(
+            f"The store has {len(text)} characters; at most {_MOST_CHARACTERS} are taken.",
+            "Name it by words of its name.",
+        )
     words = _words(text)
     if not words:
         return None

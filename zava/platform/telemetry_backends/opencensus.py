@@ -9,6 +9,9 @@ loses the batch, distributions are dropped, and nothing is redacted. `queued.py`
 from __future__ import annotations
 
 import logging
+import os
+import stat
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,9 +62,8 @@ def open_delivery(
 
     class KeepingDelivery(TransportMixin):
         def __init__(self) -> None:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.storage = LocalFileStorage(
-                str(folder), _MOST_STORED_BYTES, retention_period=_STORED_SECONDS, source="zava"
+                str(_own_folder(folder)), _MOST_STORED_BYTES, retention_period=_STORED_SECONDS, source="zava"
             )
             tokens = None if credential is None else Tokens()
             self.options = SimpleNamespace(endpoint=endpoint, credential=tokens, proxies="{}", timeout=timeout)
@@ -113,3 +115,15 @@ def open_delivery(
             self.storage.close()
 
     return KeepingDelivery()
+
+
+def _own_folder(folder: Path) -> Path:
+    """`folder` if it is this user's alone, else a new one. Its name can be guessed and its parent is everybody's, so
+    somebody else on the machine may have made it first, to read what is kept there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except FileExistsError:  # a file, or a link to nowhere
+        return Path(tempfile.mkdtemp(prefix="zava-telemetry-"))
+    found = folder.lstat()
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder if is_own else Path(tempfile.mkdtemp(prefix="zava-telemetry-"))
