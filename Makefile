@@ -4,6 +4,7 @@ PORT ?= 7071
 DATA ?= .local
 SCALE ?= 1
 FUZZ_SECONDS ?= 60
+SECONDS ?= 600
 # Another interpreter gets an environment of its own, so that switching back and forth installs nothing twice.
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin/python
@@ -12,7 +13,7 @@ ARGUMENTS := --data "$(DATA)"
 .DEFAULT_GOAL := help
 # `make token` prints a token and nothing else, also when another make calls it.
 MAKEFLAGS += --no-print-directory
-.PHONY: help install run token func test check conformance screenshots fuzz format lock bench clean-data runtime deployment adapting sbom
+.PHONY: help install run token func test check conformance screenshots fuzz format lock bench clean-data runtime deployment adapting sbom faults soak
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +60,9 @@ deployment: $(VENV)/dev.stamp  ## run the tests of what azd does: the hook and t
 
 faults: $(VENV)/dev.stamp  ## break each thing the app stands on under load, and write the table in docs/reliability.md
 	$(BIN) -m pytest tests/fault_table
+
+soak: $(VENV)/dev.stamp  ## break these things in an order of chance for a while: SECONDS=600
+	SOAK_SECONDS="$(SECONDS)" $(BIN) -m pytest tests/fault_table/soak.py
 
 adapting: $(VENV)/dev.stamp  ## do docs/adapting.md: put other tables and tenants behind a copy of the server, and test it
 	$(BIN) -m pytest tests/adapting

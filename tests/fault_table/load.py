@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 
+from tests.fault_table.questions import NEW, Caller, Question, questions
 from tests.security.canaries import Evidence
-from tests.small_endpoint import handshake, tool
-from zava.local.stores import STORES
 
 CALLS_AT_ONCE = 2
 """Of one caller: as many as one may have running."""
-_PAUSE_SECONDS = 0.12
 _PATIENCE_SECONDS = 40.0
 OK, BY_WORDS, NO_CONNECTION, NO_ANSWER = "OK", "OK, by words only", "no connection", "no answer"
 """Codes of the tally's own; `BY_WORDS` is a search without the embedder."""
@@ -33,83 +30,6 @@ _KEEP_SECONDS = 2.0
 _INSIDES = re.compile(
     r"Traceback|asyncpg|psycopg|redis|127\.0\.0\.1|zava_(reader|app)|/[a-z]+/[a-z_]+\.py", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """`stores` are the slugs of those the caller may see."""
-
-    name: str
-    token: str
-    stores: frozenset[str]
-
-    def request(self, url: str, parameters: Mapping[str, Any]) -> httpx2.Request:
-        message = handshake("tools/call", dict(parameters))
-        headers = message.headers | {"authorization": f"Bearer {self.token}"}
-        return httpx2.Request("POST", url, headers=headers, content=message.body)
-
-
-def callers(mint: Callable[..., str]) -> list[Caller]:
-    """Five store managers, a regional manager and head office. `mint` makes a token of claims."""
-    found = [
-        Caller(
-            store.slug,
-            mint(sub=store.slug, roles=["store_manager"], allowed_stores=[str(store.store_id)]),
-            frozenset({store.slug}),
-        )
-        for store in STORES
-        if store.slug in ("seattle", "tacoma", "spokane", "kirkland", "online")
-    ]
-    region = frozenset(store.slug for store in STORES if store.region == "puget-sound")
-    everything = frozenset(store.slug for store in STORES)
-    return [
-        *found,
-        Caller("Puget Sound", mint(sub="r", roles=["regional_manager"], allowed_regions=["puget-sound"]), region),
-        Caller("head office", mint(sub="h", roles=["super_admin"]), everything),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """`telling`: its answer holds something of the caller's own stores, so that an empty one is a wrong one."""
-
-    parameters: Mapping[str, Any]
-    telling: bool = False
-
-
-_SQL = (
-    "SELECT location, manager_id, store_id FROM stores",
-    "SELECT email, phone FROM customers ORDER BY created_at DESC, email LIMIT 20",
-    "SELECT o.order_id, sum(i.total_amount) FROM orders AS o JOIN order_items AS i USING (order_id) "
-    "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20",
-    "SELECT max(stock_level), min(stock_level), count(*) FROM inventory",
-)
-_REPEATED = 12
-"""Every other SQL is one of so many that come again: those are answered from the cache, if from anywhere."""
-
-
-def questions() -> itertools.chain[Question]:
-    """Without end: SQL that was never asked before, SQL that was, and the other tools."""
-    return itertools.chain.from_iterable(_round(number) for number in itertools.count())
-
-
-def _round(number: int) -> Sequence[Question]:
-    new, known = (_SQL[(number + offset) % len(_SQL)] for offset in (0, 1))
-    others = (
-        # A text has its vector once, so that every search is for another one.
-        tool("semantic_search_products", query_description=f"a hammer for hanging {number} pictures", max_rows=5),
-        tool("get_store_performance", time_period="last_30_days"),
-        tool("get_multiple_table_schemas", table_names=["orders", "stores"]),
-    )
-    return (
-        Question(sql(f"{new} -- {number}"), telling=True),
-        Question(others[number % len(others)]),
-        Question(sql(f"{known} -- known {number % _REPEATED}"), telling=True),
-    )
-
-
-def sql(statement: str) -> dict[str, Any]:
-    return tool("execute_sales_query", postgresql_query=statement)
 
 
 @dataclass(slots=True)
@@ -126,18 +46,21 @@ class Tally:
 
 
 class Load:
-    """Attributes:
-    tally: of the calls so far; may be replaced by a new one.
-    asked_as_well: what every caller asks after each of its own questions, if anything.
+    """Args: `pause` is the least time between the beginnings of two calls of one line of calls, in seconds.
+
+    Attributes:
+        tally: of the calls so far; may be replaced by a new one.
+        asked_as_well: what every caller asks after each of its own questions, if anything.
     """
 
-    def __init__(self, who: Sequence[Caller], evidence: Evidence) -> None:
+    def __init__(self, who: Sequence[Caller], evidence: Evidence, *, pause: float = 0.12) -> None:
         self.tally = Tally()
         self.asked_as_well: Question | None = None
         self._who = who
         self._evidence = evidence
+        self._pause = pause
         self._questions = {caller.name: questions() for caller in who}
-        self._good_since: dict[str, float] = {}
+        self._good_since = {(caller.name, tool): 0.0 for caller in who for tool in NEW}
         self._news = asyncio.Event()
         self._ended = False
 
@@ -163,14 +86,26 @@ class Load:
         while not self.tally.codes.keys() & set(codes) and await self._news_until(ends_at):
             pass
 
-    async def good_answers(self, *, since: float, seconds: float) -> float:
-        """Wait until every caller has had a good answer to a call made after `since`; the moment that was so.
+    async def calls(self, number: int, *, seconds: float) -> None:
+        """Wait until the tally has so many.
+
+        Raises:
+            AssertionError: it has not after `seconds`.
+        """
+        ends_at = time.monotonic() + seconds
+        while self.tally.calls < number:
+            assert await self._news_until(ends_at), self.tally.codes
+
+    async def good_answers(self, new: Collection[str] = NEW, *, since: float, seconds: float) -> float:
+        """Wait until every caller has had good answers to new questions of these kinds, all asked after `since`.
+
+        Returns the moment that was so.
 
         Raises:
             AssertionError: it was not so after `seconds`.
         """
         ends_at = time.monotonic() + seconds
-        while waiting := [caller.name for caller in self._who if self._good_since.get(caller.name, 0.0) <= since]:
+        while waiting := [key for key, moment in self._good_since.items() if key[1] in new and moment <= since]:
             more = await self._news_until(ends_at)
             assert more, f"{waiting} had no good answer for {seconds:g} s; {self.tally.codes}"
         return time.monotonic()
@@ -191,7 +126,7 @@ class Load:
             await self._call(client, url, caller, next(self._questions[caller.name]))
             if self.asked_as_well is not None:
                 await self._call(client, url, caller, self.asked_as_well)
-            await asyncio.sleep(max(0.0, began + _PAUSE_SECONDS - time.monotonic()))
+            await asyncio.sleep(max(0.0, began + self._pause - time.monotonic()))
 
     async def _call(self, client: httpx2.AsyncClient, url: str, caller: Caller, question: Question) -> None:
         began = time.monotonic()
@@ -205,8 +140,9 @@ class Load:
             code = self._judged(caller, question, response)
         self.tally.codes[code] += 1
         self.tally.slowest = max(self.tally.slowest, time.monotonic() - began)
-        if code == OK:
-            self._good_since[caller.name] = max(began, self._good_since.get(caller.name, 0.0))
+        if code in GOOD and question.new:
+            key = (caller.name, question.parameters["name"])
+            self._good_since[key] = max(began, self._good_since[key])
         self._news.set()
 
     def _judged(self, caller: Caller, question: Question, response: httpx2.Response) -> str:

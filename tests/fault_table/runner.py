@@ -11,13 +11,14 @@ from typing import TypeVar
 
 from tests.fault_table.faults import Fault
 from tests.fault_table.load import GOOD, Load, Tally
+from tests.fault_table.questions import SQL
 from tests.fault_table.stage import APP_POOL, READER_POOL, Stage
 from tests.fault_table.worker import Worker
 
 T = TypeVar("T")
 
 RECOVERY_SECONDS = 5.0
-"""At most so long after the end of a fault every caller has had a good answer."""
+"""At most so long after the end of a fault every caller has had a good answer to new SQL."""
 _PATIENCE_SECONDS = 20.0
 
 
@@ -67,7 +68,8 @@ async def run(stage: Stage, fault: Fault) -> Outcome:
                 if fault.shows:
                     await load.got(fault.shows, seconds=_PATIENCE_SECONDS)
             mended = time.monotonic()
-            recovered = await load.good_answers(since=mended, seconds=_PATIENCE_SECONDS)
+            recovered = await load.good_answers([SQL], since=mended, seconds=_PATIENCE_SECONDS)
+            await load.good_answers(since=mended, seconds=_PATIENCE_SECONDS)
         connections, tasks = await _left_over(stage, worker, at_rest, through_pooler=fault.worker == "pooled")
     finally:
         if fault.worker == "new" and worker is not None:

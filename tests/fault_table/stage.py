@@ -24,8 +24,8 @@ from tests.azure_standins.key_vault import KeyVault
 from tests.azure_standins.openai_service import OpenAIService
 from tests.azure_standins.search_parts import SearchParts
 from tests.conftest import Cluster, Database, _create_clone
-from tests.fault_table.load import Caller, callers
 from tests.fault_table.postmaster import Postmaster
+from tests.fault_table.questions import Caller, callers
 from tests.fault_table.worker import Worker
 from tests.loopback_issuer import LoopbackIssuer
 from tests.redis_server import RedisServer

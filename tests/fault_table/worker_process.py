@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -80,7 +79,6 @@ class _Worker:
                 self._goes_on = True
                 os.kill(os.getpid(), signal.SIGTERM)
             case "name tasks":
-                gc.collect()
                 own = asyncio.current_task()
                 return sorted(repr(task.get_coro()) for task in asyncio.all_tasks() if task is not own)
             case _:

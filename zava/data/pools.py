@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import AsyncGenerator
@@ -115,11 +116,14 @@ class LazyPool:
         return releasing
 
     async def _pool(self) -> asyncpg.Pool:
-        opening = self._opening
-        if opening is None or opening.get_loop() is not asyncio.get_running_loop() or _failed(opening):
-            # Not closed: its loop is gone, and its sockets go with it.
-            opening = self._opening = asyncio.ensure_future(self._open())
-        return await asyncio.shield(opening)
+        if self._opening is not None and self._opening.get_loop() is not asyncio.get_running_loop():
+            # It cannot be closed, because its loop is gone. Its sockets go with its objects, and until then its
+            # sessions count against the database's limit.
+            self._opening = None
+            gc.collect()
+        if self._opening is None or _failed(self._opening):
+            self._opening = asyncio.ensure_future(self._open())
+        return await asyncio.shield(self._opening)
 
     async def _open(self) -> asyncpg.Pool:
         configuration = self._configuration
