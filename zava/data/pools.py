@@ -61,6 +61,7 @@ class PoolConfiguration:
     password: Password = field(repr=False)
     sslmode: str
     max_size: int
+    runs_own_sql_only: bool = False
 
 
 class LazyPool:
@@ -143,6 +144,9 @@ class LazyPool:
             statement_cache_size=0,
             server_settings={"application_name": _APPLICATION_NAME},
             init=_prepare_connection,
+            # Our own SQL sets everything locally and leaves nothing behind, so the round trip of a reset is saved at
+            # each call's rate limit. What a model's SQL left is cleared when it is given back, and again at BEGIN.
+            reset=_leave_as_it_is if configuration.runs_own_sql_only else None,
         )
 
     async def _connect(self, *arguments: Any, **options: Any) -> asyncpg.Connection:
@@ -183,6 +187,10 @@ async def _prepare_connection(connection: asyncpg.Connection) -> None:
     await register_vector(connection)
 
 
+async def _leave_as_it_is(_: asyncpg.Connection) -> None:
+    """In the place of asyncpg's own reset; a transaction that is open has been rolled back by then."""
+
+
 _pools: dict[PoolConfiguration, LazyPool] = {}
 
 
@@ -203,6 +211,7 @@ class Pools:
             logins.app,
             settings.postgres_sslmode,
             settings.postgres_app_pool_max,
+            runs_own_sql_only=True,
         )
         self._app = _shared(common)
         self._reader = _shared(
@@ -213,6 +222,7 @@ class Pools:
                 user=settings.postgres_reader_user,
                 password=logins.reader,
                 max_size=settings.postgres_reader_pool_max,
+                runs_own_sql_only=False,
             )
         )
 
