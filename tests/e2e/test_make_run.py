@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -103,6 +104,17 @@ def _ask(port: int, token: str, sql: str) -> Any:
         return json.load(answer)["result"]["structuredContent"]["rows"]
 
 
+def _answer_by_the_readme(checkout: Path, port: int) -> list[list[Any]]:
+    """What the README's own lines with curl print; only the port and the folder are ours."""
+    block = re.search(r"```\n(TOKEN=.*?)```", (PROJECT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert block is not None
+    script = block[1].replace(":7071/", f":{port}/").replace("make token", "make token DATA='our data'")
+    done = subprocess.run(
+        ["bash", "-euc", script], cwd=checkout, env=_ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)["result"]["structuredContent"]["rows"]
+
+
 def _token(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", "token", "DATA=our data", *arguments],
@@ -130,6 +142,7 @@ def test_a_first_start_a_kill_and_a_second_start_lose_nothing(checkout: Path, po
     embedded = _ask(port, token.stdout.strip(), "SELECT count(*) FROM product_description_embeddings")
     assert orders[0][0] > 100
     assert embedded[0][0] >= 400, "the first start makes the embeddings"
+    assert _answer_by_the_readme(checkout, port) == [["Zava Retail Seattle", orders[0][0]]]
     configuration = json.loads((checkout / ".vscode" / "mcp.json").read_text())
     assert set(configuration["servers"]) == {"zava-head-office", "zava-puget-sound", "zava-seattle"}
     head_office = configuration["servers"]["zava-head-office"]["headers"]["Authorization"].removeprefix("Bearer ")

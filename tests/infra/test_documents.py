@@ -6,8 +6,6 @@ import json
 import re
 from itertools import pairwise
 
-import pytest
-
 from tests.conftest import Database
 from tests.infra.bicep.project import Project
 from tests.infra.deployments import INFRA, PROJECT, deployment
@@ -69,15 +67,6 @@ def test_the_number_of_seeded_faults_is_the_one_that_is_told() -> None:
     found = sum(fault.found for fault in FAULTS)
     told = f"Of {len(FAULTS)} mistakes seeded into the Bicep one at a time the checks find {found}"
     assert told in _DEPLOYMENT.replace("\n", " ")
-
-
-@pytest.mark.parametrize(
-    "file", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/deployment.md", "docs/scaling.md"]
-)
-def test_every_link_leads_somewhere(file: str) -> None:
-    text = (PROJECT / file).read_text("utf-8")
-    targets = [target.partition("#")[0] for target in re.findall(r"\]\((?!https?:)([^)#]+[^)]*)\)", text)]
-    assert [target for target in targets if not ((PROJECT / file).parent / target).exists()] == []
 
 
 async def test_orders_can_be_partitioned_by_month_as_the_document_says(fresh_database: Database) -> None:
