@@ -153,7 +153,7 @@ def build(settings: Settings) -> Application:
     essential = [DatabaseProbe(pools), IsolationProbe(proof), SecretsProbe(secrets)]
     others = [
         AiServiceProbe(query_embeddings, embedders.configured_model),
-        CacheProbe(query_embeddings, result_cache),
+        CacheProbe(query_embeddings, result_cache, redis_level),
         SystemProbe(),
         ApplicationProbe(monitor),
     ]

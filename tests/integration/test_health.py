@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.conftest import Database
 from tests.small_endpoint import handshake, tool
 from zava import bootstrap
 from zava.bootstrap import Application
+from zava.local.environment import settings_of
 
 
 @pytest.fixture
@@ -79,3 +81,24 @@ async def test_a_database_that_is_away_is_a_503_without_a_word_to_anybody(databa
         assert await _asked(app, _bearer(database, "super_admin")) == (503, {"status": "failed"})
     finally:
         await app.pools.close()
+
+
+async def test_a_redis_that_is_away_is_told_and_fails_nothing(database: Database, unused_port: int) -> None:
+    redis = f"redis://127.0.0.1:{unused_port}"
+    changes = {"REDIS_URL": redis, "CACHE_ENCRYPTION_KEY": Fernet.generate_key().decode(), "QUERY_CACHE_SECONDS": "30"}
+    app = bootstrap.build(settings_of(database.environment | changes))
+    admin = _bearer(database, "super_admin")
+    try:
+        number = 0
+        while app.redis_level.state != "open":
+            number += 1
+            sql = f"SELECT count(*) + {number} FROM stores"
+            call = handshake("tools/call", tool("execute_sales_query", postgresql_query=sql))
+            assert (await app.endpoint.handle(call.method, call.headers | admin, call.body)).status == 200
+        status, document = await _asked(app, admin)
+    finally:
+        await app.redis_level.close()
+        await app.pools.close()
+    assert (status, document["status"], document["failed"]) == (200, "degraded", [])
+    cache = document["components"]["cache"]
+    assert (cache["status"], cache["shared"]) == ("degraded", "open")

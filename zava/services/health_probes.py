@@ -16,6 +16,7 @@ from zava import VERSION
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import LazyPool, Pools
 from zava.platform.query_monitor import QueryMonitor
+from zava.platform.redis_level import RedisLevel
 from zava.platform.result_cache import ResultCache
 from zava.platform.secret_names import SecretName
 from zava.platform.secrets import Secrets
@@ -86,19 +87,22 @@ class AiServiceProbe:
 
 
 class CacheProbe:
-    """The caches of this worker."""
+    """The caches of this worker, and the level that workers share: without it answers are kept in memory only."""
 
     name = "cache"
     essential = False
 
-    def __init__(self, embeddings: QueryEmbeddings, answers: ResultCache) -> None:
+    def __init__(self, embeddings: QueryEmbeddings, answers: ResultCache, shared: RedisLevel) -> None:
         self._embeddings = embeddings
         self._answers = answers
+        self._shared = shared
 
     async def check(self) -> ComponentHealth:
         known = self._embeddings.state
         figures = {"entries": known.cached, "hits": known.hits, "misses": known.misses}
-        return ComponentHealth("ok", {"query_embedding": figures, "answers": asdict(self._answers.figures())})
+        kept, shared = asdict(self._answers.figures()), self._shared.state
+        details = {"query_embedding": figures, "answers": kept, "shared": shared}
+        return ComponentHealth("ok" if shared in {"off", "closed"} else "degraded", details)
 
 
 class SystemProbe:
