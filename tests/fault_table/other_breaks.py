@@ -46,6 +46,7 @@ async def password_rotated(stage: Stage, _: Load) -> AsyncGenerator[None]:
     before = stage.vault.secrets[SecretName.POSTGRES_PASSWORD]
     stage.vault.secrets[SecretName.POSTGRES_PASSWORD] = f"{before}-rotated"
     await _set_password(stage, f"{before}-rotated")
+    stage.pooler.take_password("zava_reader", f"{before}-rotated")
     yield
 
 

@@ -50,9 +50,8 @@ class PgBouncer:
         self._folder = folder
         self._server = cluster.server
         self._process: subprocess.Popen[str] | None = None
-        (folder / "userlist.txt").write_text(
-            f'"zava_reader" "{cluster.secrets.reader_password}"\n"zava_app" "{cluster.secrets.app_password}"\n'
-        )
+        self._passwords = {"zava_reader": cluster.secrets.reader_password, "zava_app": cluster.secrets.app_password}
+        self._write_passwords()
 
     def before(self, database: Database) -> Database:
         """The database as clients behind the pooler reach it."""
@@ -89,6 +88,13 @@ class PgBouncer:
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
 
+    def take_password(self, login: str, password: str) -> None:
+        """Know a new password of a login, as an operator tells a pooler of it."""
+        self._passwords[login] = password
+        self._write_passwords()
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """At once: newer versions would wait for their clients when asked politely."""
         process, self._process = self._process, None
@@ -96,6 +102,10 @@ class PgBouncer:
             process.kill()
             process.wait()
             process.stderr.close()
+
+    def _write_passwords(self) -> None:
+        lines = [f'"{login}" "{password}"\n' for login, password in self._passwords.items()]
+        (self._folder / "userlist.txt").write_text("".join(lines))
 
     def _write_configuration(self, server_port: int) -> Path:
         file = self._folder / "pgbouncer.ini"
