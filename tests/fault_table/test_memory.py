@@ -6,6 +6,8 @@ import asyncio
 import gc
 import itertools
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import psutil
 import pytest
@@ -16,7 +18,7 @@ from zava import bootstrap
 
 _GROWTH_MIB = 12.0
 _AT_ONCE = 8
-_CALLS = (
+_CALLS: tuple[Callable[[int], Any], ...] = (
     lambda number: tool("execute_sales_query", postgresql_query=f"SELECT count(*) + {number} AS n FROM orders"),
     lambda _number: tool("execute_sales_query", postgresql_query="SELECT nothing FROM orders"),
     lambda _number: tool("execute_sales_query", postgresql_query="SELECT pg_sleep(1)"),
