@@ -53,10 +53,6 @@ class Worker:
         """The coroutines of its event loop's tasks."""
         return tuple(self.tell("name tasks"))
 
-    @property
-    def memory_mib(self) -> float:
-        return self._seen.memory_info().rss / 2**20
-
     def connections_to(self, port: int) -> int:
         """Its sockets to a port, the half-closed ones too."""
         return sum(bool(each.raddr) and each.raddr.port == port for each in self._seen.net_connections("tcp"))
