@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -10,10 +9,10 @@ import subprocess
 from collections.abc import Mapping
 from typing import Self
 
-import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
+from tests.services import missing, wait_until_said
 from zava.errors import ServiceUnavailableError
 from zava.platform.secret_names import SecretName
 from zava.platform.secret_source import SecretMissingError
@@ -25,9 +24,7 @@ class RedisServer:
     def __init__(self) -> None:
         program = shutil.which("redis-server")
         if program is None:
-            if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
-                pytest.fail("redis-server is missing, and ZAVA_REQUIRE_SERVICES=1 says that it must be there")
-            pytest.skip("redis-server is not installed (Debian: apt install redis-server)")
+            missing("redis-server is not installed (Debian: apt install redis-server)")
         self._program = program
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -47,12 +44,7 @@ class RedisServer:
             text=True,
         )
         assert process.stdout is not None
-        said: list[str] = []
-        for line in process.stdout:
-            said.append(line)
-            if "Ready to accept connections" in line:
-                return
-        raise RuntimeError(f"Redis did not start: {''.join(said)}")
+        wait_until_said(process.stdout, "Ready to accept connections", "Redis")
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None

@@ -36,7 +36,7 @@ CallTool = Callable[[dict[str, Any]], Any]
 """From the params of `tools/call` to its result; may be a coroutine function."""
 
 
-def missing() -> str | None:
+def what_is_missing() -> str | None:
     """What has to be installed before a browser can be had; None when nothing has."""
     if shutil.which("chromium") is None:
         return "Chromium is not installed: apt install chromium"

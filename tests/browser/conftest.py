@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from typing import Any, Literal, Protocol
 
 import pytest
 from playwright.async_api import Browser, BrowserContext
 
-from tests.browser.chat_client import App, CallTool, chromium, missing
+from tests.browser.chat_client import App, CallTool, chromium, what_is_missing
 from tests.e2e.conftest import server, server_url, token_for
+from tests.services import missing
 
 __all__ = ["server", "server_url", "token_for"]  # the running app is the end-to-end tests' own
 
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    if problem := missing():
-        if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
-            pytest.fail(problem)
-        pytest.skip(problem)
+    if problem := what_is_missing():
+        missing(problem)
     async with chromium() as browser:
         yield browser
 

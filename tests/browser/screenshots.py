@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 from playwright.async_api import Browser
 
-from tests.browser.chat_client import App, chromium, missing
+from tests.browser.chat_client import App, chromium, what_is_missing
 from zava.local.token_issuer import LocalIssuer
 
 _IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--data", type=Path, default=Path(".local"))
     options = parser.parse_args()
-    if problem := missing():
+    if problem := what_is_missing():
         sys.stderr.write(f"{problem}\n")
         return 1
     asyncio.run(_take(options.port, options.data.resolve()))

@@ -18,6 +18,7 @@ from tests.browser.conftest import NewContext, OpenApp
 from tests.browser.screenshots import call_tool
 from tests.conformance.node_tools import INSPECTOR, PACKAGES, node
 from tests.e2e.conftest import Server
+from tests.services import missing
 
 _DEFAULT: dict[str, Any] = {"name": "show_sales_dashboard", "arguments": {}}
 
@@ -104,10 +105,7 @@ def inspector_web(
     server: Server, token_for: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[InspectorWeb]:
     if not PACKAGES.installed():
-        problem = "the Inspector is not installed: run python -m tests.conformance.node_tools"
-        if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
-            pytest.fail(problem)
-        pytest.skip(problem)
+        missing("the Inspector is not installed: run python -m tests.conformance.node_tools")
     web = InspectorWeb(server.url, token_for("super_admin"), tmp_path_factory.mktemp("inspector"))
     yield web
     web.stop()

@@ -17,6 +17,7 @@ import pytest
 
 from tests.conformance.node_tools import INSPECTOR, node
 from tests.e2e.conftest import Server
+from tests.services import missing
 from zava.protocol.authentication import ProtectedResource
 from zava.protocol.home import home_reply
 
@@ -66,14 +67,16 @@ def test_a_configuration_is_json_and_names_this_server(name: str, page: httpx2.R
     assert f'"{server.url}"' in text
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_command_answers(page: httpx2.Response, token_for: Callable[..., str]) -> None:
+    if shutil.which("curl") is None:
+        missing("curl is not installed (Debian: apt install curl)")
     rows = json.loads(_run(_snippet(page, "curl-text"), token_for))["result"]["structuredContent"]["rows"]
     assert [name for name, _ in rows] == ["Zava Retail Seattle"]
 
 
-@pytest.mark.skipif(not INSPECTOR.exists(), reason="the Inspector is not installed")
 def test_the_inspector_command_lists_the_tools(page: httpx2.Response, token_for: Callable[..., str]) -> None:
+    if not INSPECTOR.exists():
+        missing("the Inspector is not installed: run python -m tests.conformance.node_tools")
     command = _snippet(page, "inspector-text")
     assert command.startswith("npx @modelcontextprotocol/inspector --cli ")
     installed = command.replace("npx @modelcontextprotocol/inspector", f"'{node()}' '{INSPECTOR}'", 1)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.node_tools import INSPECTOR, PACKAGES, node
+from tests.services import missing
 
 TOOLS = {"execute_sales_query", "get_multiple_table_schemas", "get_current_utc_date", "semantic_search_products"}
 ERAS = ["legacy", "modern"]
@@ -60,10 +61,7 @@ class Inspector:
 def inspector(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Inspector]:
     """`inspector(bearer)`."""
     if not PACKAGES.installed():
-        problem = "the Inspector is not installed: run python -m tests.conformance.node_tools"
-        if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
-            pytest.fail(problem)
-        pytest.skip(problem)
+        missing("the Inspector is not installed: run python -m tests.conformance.node_tools")
     return lambda bearer: Inspector(server_url, bearer, tmp_path_factory.mktemp("inspector"))
 
 

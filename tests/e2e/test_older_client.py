@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.services import missing
 from zava.local.stores import STORES
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -53,8 +54,7 @@ def packages() -> Path:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(folder), CLIENT]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            assert os.environ.get("ZAVA_REQUIRE_SERVICES") != "1", done.stderr
-            pytest.skip(f"{CLIENT} cannot be installed here")
+            missing(f"{CLIENT} cannot be installed here: {done.stderr}")
         stamp.touch()
     return folder
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +13,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind, StatusCode
 
 from tests.azure_standins.collector import KEY, Collector
+from tests.services import missing
 from tests.unit.test_masking import CORPUS
 from zava.platform import logs
 from zava.platform.telemetry_backends.connection_string import Destination
 
 if importlib.util.find_spec("azure.monitor") is None:
-    assert not os.environ.get("ZAVA_REQUIRE_SERVICES"), "install requirements-monitor.txt"
-    pytest.skip("azure-monitor-opentelemetry-exporter is not installed", allow_module_level=True)
+    missing("azure-monitor-opentelemetry-exporter is not installed: pip install -r requirements-monitor.txt")
 
 from zava.platform.telemetry_backends.azure_monitor import AzureMonitorTelemetry
 

