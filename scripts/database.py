@@ -6,13 +6,13 @@ import asyncio
 import datetime as dt
 import os
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 
+from scripts.patience import patiently
 from zava.data import command
 from zava.data.administration import AdministratorConnection, LoginLimits, prepare_roles
 from zava.data.migrate import migrate
@@ -22,8 +22,6 @@ from zava.local import sample_data
 from zava.platform.settings import Settings
 
 _PROJECT = Path(__file__).resolve().parents[1]
-_PROPAGATION_SECONDS = 300.0
-_PAUSE_SECONDS = 10.0
 _ANOTHER_IS_RUNNING = 3
 _NOT_YET = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError, OSError, TimeoutError)
 
@@ -51,7 +49,7 @@ class DatabaseSetup:
         """
         made: list[str] = []
         # The functions exist in this database alone.
-        connection = await _patiently(replace(self._administrator, database="postgres"))
+        connection = await patiently(replace(self._administrator, database="postgres").open, _not_in_yet)
         try:
             for role, object_id in (("zava_reader", reader_object_id), ("zava_app", app_object_id)):
                 if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role):
@@ -125,31 +123,21 @@ def command_environment(
     """What Zava's own commands are run with: `variables`, and the app's settings as an administrator has them."""
     # azd's own variables bear names of the app's settings, and would be half of a configuration.
     others = {name: value for name, value in variables.items() if name.lower() not in Settings.model_fields}
-    return others | {
-        "POSTGRES_HOST": administrator.host,
-        "POSTGRES_PORT": str(administrator.port),
-        "POSTGRES_DATABASE": administrator.database,
-        "POSTGRES_SSLMODE": administrator.sslmode,
-        "POSTGRES_ADMIN_USER": administrator.user,
-        "POSTGRES_ADMIN_PASSWORD": administrator.password,
-        "POSTGRES_APP_USER": administrator.user,
-        "POSTGRES_APP_PASSWORD": administrator.password,
-        # A refresh needs no other secret; where the others are must be known all the same.
-        "AZURE_KEY_VAULT_URL": vault_url,
-        "EMBEDDER": "azure",
-        "AZURE_OPENAI_ENDPOINT": endpoint,
-        "EMBEDDING_MODEL_DEPLOYMENT_NAME": deployment,
-    }
+    return (
+        others
+        | administrator.environment()
+        | {
+            "POSTGRES_APP_USER": administrator.user,
+            "POSTGRES_APP_PASSWORD": administrator.password,
+            # A refresh needs no other secret; where the others are must be known all the same.
+            "AZURE_KEY_VAULT_URL": vault_url,
+            "EMBEDDER": "azure",
+            "AZURE_OPENAI_ENDPOINT": endpoint,
+            "EMBEDDING_MODEL_DEPLOYMENT_NAME": deployment,
+        }
+    )
 
 
-async def _patiently(administrator: AdministratorConnection) -> asyncpg.Connection:
+def _not_in_yet(problem: Exception) -> str | None:
     """Firewall rules and administrators take minutes to arrive at a server that has just been made."""
-    ends = time.monotonic() + _PROPAGATION_SECONDS
-    while True:
-        try:
-            return await administrator.open()
-        except _NOT_YET as problem:
-            if time.monotonic() > ends:
-                raise
-            print(f"      the database does not let this login in yet ({problem}); waiting ...", flush=True)
-        await asyncio.sleep(_PAUSE_SECONDS)
+    return f"the database does not let this login in yet ({problem})" if isinstance(problem, _NOT_YET) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from cryptography.fernet import Fernet
 
+from scripts.patience import patiently
 from zava.data.tenant_context import SigningKey
 from zava.platform.secret_names import SecretName
 from zava.platform.signing_key import load_private_key, new_private_key, public_pem
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
 PRIVATE_KEY_FILE = "operator_private_key.pem"
-_PROPAGATION_SECONDS = 300.0
-_PAUSE_SECONDS = 10.0
 
 _MAKERS: dict[SecretName, Callable[[], str]] = {
     SecretName.TENANT_SIGNING_KEY: lambda: SigningKey.generate("key1").text(),
@@ -79,13 +77,10 @@ class VaultSetup:
         await self._patiently(lambda: self._client.set_secret(name, value).name)
 
     async def _patiently(self, work: Callable[[], str | None]) -> str | None:
-        """A role assignment takes minutes to reach a vault, which says 403 until then."""
-        ends = time.monotonic() + _PROPAGATION_SECONDS
-        while True:
-            try:
-                return await asyncio.to_thread(work)
-            except HttpResponseError as problem:
-                if problem.status_code != 403 or time.monotonic() > ends:
-                    raise
-            print("      the vault does not know of the role yet; waiting ...", flush=True)
-            await asyncio.sleep(_PAUSE_SECONDS)
+        return await patiently(lambda: asyncio.to_thread(work), _role_not_known_yet)
+
+
+def _role_not_known_yet(problem: Exception) -> str | None:
+    """A role assignment takes minutes to reach a vault, which says 403 until then."""
+    refused = isinstance(problem, HttpResponseError) and problem.status_code == 403
+    return "the vault does not know of the role yet" if refused else None

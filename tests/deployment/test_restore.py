@@ -29,15 +29,7 @@ _SEATTLE = TenantScope(frozenset({STORES[0].store_id}), "ab" * 32)
 @pytest.fixture
 async def copy(fresh_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Replica]:
     """The copy; the environment leads to it, and `figures.json` holds the counts of the original."""
-    administrator = fresh_database.administrator
-    for name, value in {
-        "POSTGRES_HOST": administrator.host,
-        "POSTGRES_PORT": str(administrator.port),
-        "POSTGRES_DATABASE": administrator.database,
-        "POSTGRES_SSLMODE": "disable",
-        "POSTGRES_ADMIN_USER": administrator.user,
-        "POSTGRES_ADMIN_PASSWORD": administrator.password,
-    }.items():
+    for name, value in fresh_database.administrator.environment().items():
         monkeypatch.setenv(name, value)
     assert await asyncio.to_thread(backup_check.main, ["--write", str(tmp_path / "figures.json")]) == 0
     stop = threading.Event()

@@ -9,20 +9,18 @@ import pytest
 
 from tests.conftest import Database
 from zava.data import backup_check
+from zava.data.administration import AdministratorConnection
 from zava.data.backup_check import Finding, check
 
 
 def _environment(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    administrator = database.administrator
-    for name, value in {
-        "POSTGRES_HOST": administrator.host,
-        "POSTGRES_PORT": str(administrator.port),
-        "POSTGRES_DATABASE": administrator.database,
-        "POSTGRES_SSLMODE": "disable",
-        "POSTGRES_ADMIN_USER": administrator.user,
-        "POSTGRES_ADMIN_PASSWORD": administrator.password,
-    }.items():
+    for name, value in database.administrator.environment().items():
         monkeypatch.setenv(name, value)
+
+
+def test_a_connections_settings_lead_back_to_it(database: Database) -> None:
+    administrator = database.administrator
+    assert AdministratorConnection.of_environment(administrator.environment()) == administrator
 
 
 async def _state(database: Database) -> list[tuple[object, ...]]:

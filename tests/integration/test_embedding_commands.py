@@ -39,13 +39,6 @@ async def sql(fresh_database: Database) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-def administrator(database: Database) -> dict[str, str]:
-    return {
-        "POSTGRES_ADMIN_USER": "zava_admin",
-        "POSTGRES_ADMIN_PASSWORD": database.cluster.secrets.administrator_password,
-    }
-
-
 def test_help_tells_every_command(database: Database) -> None:
     code, output, _ = run(database, "--help")
     assert code == 0
@@ -99,13 +92,13 @@ async def test_another_model_is_embedded_beside_the_old_one_and_then_used_and_th
 
     code, _, messages = run(fresh_database, "--remove", "hash-384")
     assert (code, messages) == (2, "Set POSTGRES_ADMIN_USER: see --help.\n")
-    code, _, messages = run(fresh_database, "--remove", MINILM, **administrator(fresh_database))
+    code, _, messages = run(fresh_database, "--remove", MINILM, **fresh_database.administrator.environment())
     assert (code, messages) == (1, f"search uses {MINILM}\n")
-    assert run(fresh_database, "--remove", "hash-384", **administrator(fresh_database))[:2] == (
+    assert run(fresh_database, "--remove", "hash-384", **fresh_database.administrator.environment())[:2] == (
         0,
         "7 vectors deleted\n",
     )
-    assert run(fresh_database, "--index", MINILM, **administrator(fresh_database))[0] == 0
+    assert run(fresh_database, "--index", MINILM, **fresh_database.administrator.environment())[0] == 0
     assert run(fresh_database, "--list")[1] == f"* {MINILM}  7 vectors, indexed\n"
 
 

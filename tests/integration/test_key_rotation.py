@@ -22,16 +22,7 @@ SCOPE = TenantScope(frozenset({STORES[0].store_id}), "ab" * 32)
 
 
 def _command(database: Database, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    administrator = database.administrator
-    environment = (
-        os.environ
-        | database.environment
-        | {
-            "POSTGRES_ADMIN_USER": administrator.user,
-            "POSTGRES_ADMIN_PASSWORD": administrator.password,
-        }
-        | changes
-    )
+    environment = os.environ | database.environment | database.administrator.environment() | changes
     return subprocess.run(
         [sys.executable, "-m", "zava.data.rotate_key", *arguments],
         env=environment,

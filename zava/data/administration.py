@@ -38,6 +38,17 @@ class AdministratorConnection:
             environment.get("POSTGRES_SSLMODE", "verify-full"),
         )
 
+    def environment(self) -> dict[str, str]:
+        """What `of_environment` reads, for a command in a process of its own. Holds the password."""
+        return {
+            "POSTGRES_HOST": self.host,
+            "POSTGRES_PORT": str(self.port),
+            "POSTGRES_DATABASE": self.database,
+            "POSTGRES_SSLMODE": self.sslmode,
+            "POSTGRES_ADMIN_USER": self.user,
+            "POSTGRES_ADMIN_PASSWORD": self.password,
+        }
+
     async def open(self) -> asyncpg.Connection:
         return await asyncpg.connect(
             host=self.host,
