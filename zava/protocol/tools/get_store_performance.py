@@ -55,8 +55,16 @@ def add_get_store_performance(server: MCPServer, performance: StorePerformance) 
     async def get_store_performance(
         context: Context, store: StoreArgument = "", time_period: PeriodArgument = DEFAULT_PERIOD
     ) -> Annotated[CallToolResult, ReportAnswer]:
-        async def work(request: McpRequest) -> ReportAnswer:
-            report = await performance.report(store, time_period, request.caller.scope, deadline=request.deadline)
-            return ReportAnswer(report)
+        return await answer_with_report(context, performance, store, time_period)
 
-        return await answer(context, work)
+
+async def answer_with_report(
+    context: Context, performance: StorePerformance, store: str, time_period: str
+) -> CallToolResult:
+    """What both tools answer: the dashboard draws this report and adds nothing to it."""
+
+    async def work(request: McpRequest) -> ReportAnswer:
+        report = await performance.report(store, time_period, request.caller.scope, deadline=request.deadline)
+        return ReportAnswer(report)
+
+    return await answer(context, work)

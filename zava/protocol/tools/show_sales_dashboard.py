@@ -13,10 +13,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from zava.protocol.apps import page
-from zava.protocol.request import McpRequest
-from zava.protocol.results import answer
 from zava.protocol.tools.annotations import read_only
-from zava.protocol.tools.get_store_performance import DEFAULT_PERIOD, PeriodArgument, StoreArgument
+from zava.protocol.tools.get_store_performance import DEFAULT_PERIOD, PeriodArgument, StoreArgument, answer_with_report
 from zava.services.performance_report import PerformanceReport
 from zava.services.store_performance import StorePerformance
 
@@ -51,11 +49,7 @@ def sales_dashboard(performance: StorePerformance) -> Apps:
     async def show_sales_dashboard(
         context: Context, store: StoreArgument = "", time_period: PeriodArgument = DEFAULT_PERIOD
     ) -> Annotated[CallToolResult, DashboardAnswer]:
-        async def work(request: McpRequest) -> DashboardAnswer:
-            report = await performance.report(store, time_period, request.caller.scope, deadline=request.deadline)
-            return DashboardAnswer(report)
-
-        return await answer(context, work)
+        return await answer_with_report(context, performance, store, time_period)
 
     apps.add_resource(
         FunctionResource(
