@@ -23,6 +23,7 @@ from zava.data.retail_schema import RETAIL_SCHEMA, SHARED_TABLES, TENANT_KEY, TE
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.errors import DatabaseError, DatabaseUnavailableError, IsolationError
 from zava.platform import telemetry
+from zava.platform.shared_task import is_under_way
 
 AnyConnection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 
@@ -122,7 +123,7 @@ class IsolationProof:
     async def run(self) -> tuple[str, ...]:
         """Check now and return the names of what failed. Concurrent callers share one run."""
         running = self._running
-        if running is None or running.done() or running.get_loop() is not asyncio.get_running_loop():
+        if not is_under_way(running):
             running = self._running = asyncio.ensure_future(self._check())
         return await asyncio.shield(running)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from zava.data.pools import CONNECTION_ERRORS, Pools
 from zava.errors import AuthenticationError, DatabaseUnavailableError, ServiceUnavailableError
 from zava.platform.identity import Principal
+from zava.platform.shared_task import is_under_way
 from zava.platform.token_verifier import LEEWAY_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -68,11 +69,10 @@ class Revocations:
 
     def _take_again(self) -> asyncio.Task[None] | None:
         """The one attempt under way, a new one, or None while the database is left alone after a failure."""
-        loop = asyncio.get_running_loop()
-        if self._taking is None or self._taking.done() or self._taking.get_loop() is not loop:
+        if not is_under_way(self._taking):
             if self._clock() - self._tried_at < RENEW_SECONDS:
                 return None
-            self._taking = loop.create_task(self._take())
+            self._taking = asyncio.ensure_future(self._take())
         return self._taking
 
     async def _take(self) -> None:

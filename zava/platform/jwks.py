@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 
 from zava.errors import ServiceUnavailableError
+from zava.platform.shared_task import is_under_way
 
 logger = logging.getLogger(__name__)
 
@@ -91,12 +92,11 @@ class JwksCache:
 
     def _read_again(self) -> asyncio.Task[None] | None:
         """The one attempt under way, a new one, or None while the issuer is left alone."""
-        loop = asyncio.get_running_loop()
-        if self._reading is None or self._reading.done() or self._reading.get_loop() is not loop:
+        if not is_under_way(self._reading):
             have_keys = self._clock() - self._read_at < STALE_SECONDS
             if self._clock() - self._tried_at < (COOLDOWN_SECONDS if have_keys else WITHOUT_KEYS_SECONDS):
                 return None
-            self._reading = loop.create_task(self._read())
+            self._reading = asyncio.ensure_future(self._read())
         return self._reading
 
     async def _read(self) -> None:

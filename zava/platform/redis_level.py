@@ -22,6 +22,7 @@ from zava.platform.sealed_values import SealedValues
 from zava.platform.secret_names import SecretName
 from zava.platform.secret_source import SecretMissingError
 from zava.platform.settings_rules import is_safe_redis
+from zava.platform.shared_task import is_under_way
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -159,9 +160,8 @@ class RedisLevel:
             ServiceUnavailableError: a secret is not to be had, now or at all, or not in time.
             ValueError: a secret has not the form it must have; the message does not repeat it.
         """
-        loop = asyncio.get_running_loop()
-        if self._opening is None or self._opening.done() or self._opening.get_loop() is not loop:
-            self._opening = loop.create_task(self._open())
+        if not is_under_way(self._opening):
+            self._opening = asyncio.ensure_future(self._open())
             self._opening.add_done_callback(_looked_at)
         try:
             async with asyncio.timeout(CALL_SECONDS):

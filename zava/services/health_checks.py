@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+from zava.platform.shared_task import is_under_way
 from zava.platform.tracing import error_type
 
 _log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class HealthChecks:
         if self._kept is not None and self._clock() < self._kept[0] + self._kept_seconds:
             return self._kept[1]
         running = self._running
-        if running is None or running.done() or running.get_loop() is not asyncio.get_running_loop():
+        if not is_under_way(running):
             running = self._running = asyncio.ensure_future(self._ask())
         return await asyncio.shield(running)
 
