@@ -45,6 +45,7 @@ FAULTS: dict[str, Fault] = {
     "Redis slow": Fault(data_breaks.redis_slow, seconds=2),
     "Redis killed": Fault(data_breaks.redis_killed, worker="pooled"),
     "database password rotated": Fault(other_breaks.password_rotated, _AWAY),
+    "database password changed before the vault's": Fault(other_breaks.password_changed_before_the_vault, _AWAY, _AWAY),
     "database password refused": Fault(other_breaks.password_refused, _AWAY, _AWAY),
     "Key Vault fails, worker warm": Fault(other_breaks.vault_fails),
     "Key Vault fails as a worker starts": Fault(other_breaks.vault_fails, _NOT_YET, _NOT_YET, worker="new"),

@@ -51,6 +51,15 @@ async def password_rotated(stage: Stage, _: Load) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
+async def password_changed_before_the_vault(stage: Stage, _: Load) -> AsyncGenerator[None]:
+    after = f"{stage.vault.secrets[SecretName.POSTGRES_PASSWORD]}-early"
+    await _set_password(stage, after)
+    stage.pooler.take_password("zava_reader", after)
+    yield
+    stage.vault.secrets[SecretName.POSTGRES_PASSWORD] = after
+
+
+@asynccontextmanager
 async def password_refused(stage: Stage, _: Load) -> AsyncGenerator[None]:
     await _set_password(stage, "nobody-knows-this-one")
     yield

@@ -12,10 +12,7 @@ from tqdm import tqdm
 from tests.fault_table import runner
 from tests.fault_table.faults import FAULTS
 from tests.fault_table.stage import Stage
-from zava.platform.secrets import RETRY_SECONDS
 
-# A refused password is looked up at most once in half a minute, so of these one follows another only after that.
-_PASSWORDS = {"database password rotated", "database password refused"}
 _SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 
 
@@ -23,15 +20,10 @@ _SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 async def test_whatever_breaks_in_whatever_order_callers_get_clean_answers(stage: Stage) -> None:
     seed = int(os.environ.get("SOAK_SEED", str(time.time_ns() % 1_000_000)))
     chance, began, problems = random.Random(seed), time.monotonic(), dict[str, list[str]]()
-    refused_at = float("-inf")
     with tqdm(total=round(_SECONDS), unit="s", desc=f"SOAK_SEED={seed}", disable=False) as bar:
         while (gone := time.monotonic() - began) < _SECONDS:
             bar.update(round(gone) - bar.n)
             name = chance.choice(list(FAULTS))
-            if name in _PASSWORDS:
-                if time.monotonic() - refused_at < RETRY_SECONDS:
-                    continue
-                refused_at = time.monotonic() + FAULTS[name].seconds
             found = (await runner.run(stage, FAULTS[name])).problems(FAULTS[name])
             if found:
                 problems[name] = found

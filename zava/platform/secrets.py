@@ -2,7 +2,8 @@
 
 Nobody waits for the vault when a value is at hand: an old one is renewed in the background, and serves for a day while
 the vault is away. Who finds a value refused (a password by the database, a key by what it verifies) says so, and the
-vault is asked at once, though not more than twice a minute: so a rotation needs no restart.
+vault is asked at once, though not more than once in two seconds: so a rotation needs no restart, and it does not
+matter whether the vault or what checks the value learns the new one first.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from zava.platform.credential import SharedCredential
 from zava.platform.secret_names import SecretName
 from zava.platform.secret_source import KeyVaultSecrets, SecretMissingError, SecretSource, key_vault_client
 from zava.platform.settings import Settings
+from zava.platform.shared_task import is_under_way
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +29,10 @@ FRESH_SECONDS = 900.0
 STALE_SECONDS = 86_400.0
 """A value that could not be renewed for this long is not used any more."""
 RETRY_SECONDS = 30.0
-"""At least this long between two attempts to renew a value, and between two reads because one was refused."""
+"""At least this long between two attempts to renew a value that has grown old."""
+REFUSED_SECONDS = 2.0
+"""At least this long between two reads because a value was refused. Short, because all calls fail until the vault has a
+value that works; from forty workers that is a twentieth of the reads a vault takes."""
 MISSING_SECONDS = 60.0
 """A secret the vault does not have is asked for again after this long."""
 _NEVER = float("-inf")
@@ -91,10 +96,10 @@ class Secrets:
         if not kept.value or now - kept.read_at >= STALE_SECONDS:
             return await self._first(name, kept, self._vault)
         if refused == kept.value:
-            if now - kept.forced_at >= RETRY_SECONDS:
+            if now - kept.forced_at >= REFUSED_SECONDS:
                 kept.forced_at = now
                 await self._read_now(name, kept, self._vault)
-            elif _under_way(kept):  # somebody else forced it just now
+            elif is_under_way(kept.reading):  # somebody else forced it just now
                 await self._read_now(name, kept, self._vault)
         elif now - kept.read_at >= FRESH_SECONDS and now - kept.tried_at >= RETRY_SECONDS:
             self._start(name, kept, self._vault)
@@ -115,7 +120,7 @@ class Secrets:
 
     def _start(self, name: SecretName, kept: _Kept, vault: SecretSource) -> asyncio.Task[None]:
         """The read under way, or a new one."""
-        if kept.reading is None or not _under_way(kept):
+        if not is_under_way(kept.reading):
             kept.reading = asyncio.get_running_loop().create_task(self._read(name, kept, vault))
         return kept.reading
 
@@ -129,9 +134,3 @@ class Secrets:
         else:
             kept.failure, kept.read_at = None, self._clock()
         kept.tried_at = self._clock()
-
-
-def _under_way(kept: _Kept) -> bool:
-    """A read belongs to the event loop it was started on; one that died with its loop is none."""
-    reading = kept.reading
-    return reading is not None and not reading.done() and reading.get_loop() is asyncio.get_running_loop()
