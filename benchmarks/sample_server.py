@@ -158,15 +158,21 @@ async def _compared(ours: Side, sample: Side, sql: str, seconds: float, rounds: 
     answers = await _rows(ours, sql), await _rows(sample, sql)
     if answers[0] != answers[1]:
         raise SystemExit(f"not the same work: {answers[0][:3]} and {answers[1][:3]}")
-    sides = [side.clients(sql) for side in (ours, sample)]
-    for client in (*sides[0], *sides[1]):
-        await client.open()
-    for clients in sides:
-        await load(clients, seconds / 2)
-    pairs = [(await load(sides[0], seconds), await load(sides[1], seconds)) for _ in range(rounds)]
-    for client in (*sides[0], *sides[1]):
-        await client.close()
+    for side in (ours, sample):
+        await _loaded(side, sql, seconds / 2)
+    pairs = [(await _loaded(ours, sql, seconds), await _loaded(sample, sql, seconds)) for _ in range(rounds)]
     return pairs
+
+
+async def _loaded(side: Side, sql: str, seconds: float) -> Load:
+    # New connections each time: uvicorn closes one that has been idle for five seconds, which the other's round lasts.
+    clients = side.clients(sql)
+    for client in clients:
+        await client.open()
+    measured = await load(clients, seconds)
+    for client in clients:
+        await client.close()
+    return measured
 
 
 def _table(name: str, target: float, pairs: list[tuple[Load, Load]]) -> tuple[Row, float, str]:
