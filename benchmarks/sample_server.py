@@ -160,8 +160,7 @@ async def _compared(ours: Side, sample: Side, sql: str, seconds: float, rounds: 
         raise SystemExit(f"not the same work: {answers[0][:3]} and {answers[1][:3]}")
     for side in (ours, sample):
         await _loaded(side, sql, seconds / 2)
-    pairs = [(await _loaded(ours, sql, seconds), await _loaded(sample, sql, seconds)) for _ in range(rounds)]
-    return pairs
+    return [(await _loaded(ours, sql, seconds), await _loaded(sample, sql, seconds)) for _ in range(rounds)]
 
 
 async def _loaded(side: Side, sql: str, seconds: float) -> Load:

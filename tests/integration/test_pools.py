@@ -95,20 +95,6 @@ async def test_a_caller_that_gives_up_while_the_pool_opens_leaves_it_to_the_othe
         await pool.close()
 
 
-@pytest.mark.parametrize(("own_sql_only", "left"), [(False, "UTC"), (True, "Asia/Tokyo")])
-async def test_only_a_pool_of_our_own_sql_saves_the_reset_of_what_it_lent(
-    database: Database, *, own_sql_only: bool, left: str
-) -> None:
-    pool = _pool(database, max_size=1, runs_own_sql_only=own_sql_only)
-    try:
-        async with pool.connection() as connection:
-            await connection.execute("SET TimeZone = 'Asia/Tokyo'")
-        async with pool.connection() as connection:
-            assert await connection.fetchval("SELECT current_setting('TimeZone')") == left
-    finally:
-        await pool.close()
-
-
 def test_two_apps_with_the_same_settings_share_their_pools(database: Database) -> None:
     first, second = Pools(database.settings), Pools(database.settings)
     assert (first.reader, first.app) == (second.reader, second.app)

@@ -1,7 +1,7 @@
 """What SQL that no policy looked at leaves on a session is gone when the next tenant's call gets that session.
 
-Nobody but the opening of a transaction clears it here: the pool's own reset is switched off, and a pooler in
-transaction mode lends the server's session that the last client gave back.
+Nobody but the opening of a transaction clears it: the pool resets nothing, and a pooler in transaction mode lends the
+server's session that the last client gave back.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncIterator, Callable
 
-import asyncpg
 import pytest
 
 from tests.conftest import Database
@@ -43,17 +42,15 @@ SELECT email, created_at::text, (now() - now() + interval '25 hours')::text, '\x
 FROM customers ORDER BY email
 """
 
+_HELD = """
+SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
+       (SELECT count(*) FROM pg_listening_channels())
+"""
+
 
 @pytest.fixture
-async def unreset(
-    planted: Planted, route: Callable[[Database], Database], monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Planted]:
+async def routed(planted: Planted, route: Callable[[Database], Database]) -> AsyncIterator[Planted]:
     await planted.pools.close()
-
-    def no_reset(_connection: object) -> str:
-        return ""
-
-    monkeypatch.setattr(asyncpg.Connection, "get_reset_query", no_reset)
     pools = Pools(route(planted.database).settings)
     yield dataclasses.replace(
         planted, pools=pools, transactions=TenantTransactions(pools, planted.signer, planted.proof)
@@ -64,13 +61,13 @@ async def unreset(
 
 
 @pytest.mark.parametrize("leftover", _SETTINGS.values(), ids=_SETTINGS)
-async def test_a_setting_does_not_change_the_next_tenants_answer(leftover: str, unreset: Planted) -> None:
-    before = await AllWalls(unreset.transactions, BELLEVUE_SCOPE).run(_QUESTION)
-    assert unreset.evidence.owners(before.text) == {"bellevue"}
+async def test_a_setting_does_not_change_the_next_tenants_answer(leftover: str, routed: Planted) -> None:
+    before = await AllWalls(routed.transactions, BELLEVUE_SCOPE).run(_QUESTION)
+    assert routed.evidence.owners(before.text) == {"bellevue"}
     for _ in range(3):
-        outcome = await SimpleProtocol(unreset.transactions, SEATTLE_SCOPE).run(leftover)
+        outcome = await SimpleProtocol(routed.transactions, SEATTLE_SCOPE).run(leftover)
         assert outcome.error == ""
-        assert await AllWalls(unreset.transactions, BELLEVUE_SCOPE).run(_QUESTION) == before
+        assert await AllWalls(routed.transactions, BELLEVUE_SCOPE).run(_QUESTION) == before
 
 
 _EVERY_SETTING = """
@@ -90,21 +87,31 @@ WHERE context IN ('user', 'superuser') AND name !~ '^zava|^statement_timeout|^ap
 """
 
 
-async def test_every_setting_of_a_user_is_back_whatever_was_done_to_it(unreset: Planted) -> None:
-    before = await Unwrapped(unreset.transactions, BELLEVUE_SCOPE).run(_SETTINGS_NOW)
+async def test_every_setting_of_a_user_is_back_whatever_was_done_to_it(routed: Planted) -> None:
+    before = await Unwrapped(routed.transactions, BELLEVUE_SCOPE).run(_SETTINGS_NOW)
     assert len(before.rows) > 150
-    outcome = await SimpleProtocol(unreset.transactions, SEATTLE_SCOPE).run(_EVERY_SETTING)
+    outcome = await SimpleProtocol(routed.transactions, SEATTLE_SCOPE).run(_EVERY_SETTING)
     assert outcome.error == ""
     assert len(outcome.rows) > 80
-    after = await Unwrapped(unreset.transactions, BELLEVUE_SCOPE).run(_SETTINGS_NOW)
+    after = await Unwrapped(routed.transactions, BELLEVUE_SCOPE).run(_SETTINGS_NOW)
     assert set(after.rows) ^ set(before.rows) == set()
 
 
-async def test_a_cursor_shows_no_row_to_the_next_tenant(unreset: Planted) -> None:
+async def test_a_cursor_shows_no_row_to_the_next_tenant(routed: Planted) -> None:
     for _ in range(3):
-        held = await SimpleProtocol(unreset.transactions, SEATTLE_SCOPE).run(
+        held = await SimpleProtocol(routed.transactions, SEATTLE_SCOPE).run(
             "DECLARE held CURSOR WITH HOLD FOR TABLE retail.customers"
         )
         assert held.error == ""
-        outcome = await SimpleProtocol(unreset.transactions, BELLEVUE_SCOPE).run("FETCH ALL FROM held")
+        outcome = await SimpleProtocol(routed.transactions, BELLEVUE_SCOPE).run("FETCH ALL FROM held")
         assert (outcome.rows, "34000" in outcome.error) == ((), True)
+
+
+async def test_locks_and_channels_end_with_the_next_call(routed: Planted) -> None:
+    for _ in range(3):
+        taken = await SimpleProtocol(routed.transactions, SEATTLE_SCOPE).run(
+            "SELECT pg_advisory_lock(7); LISTEN seattle"
+        )
+        assert taken.error == ""
+        outcome = await Unwrapped(routed.transactions, BELLEVUE_SCOPE).run(_HELD)
+        assert outcome.rows == ((0, 0),)

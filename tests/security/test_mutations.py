@@ -86,14 +86,8 @@ async def test_a_dropped_force_is_seen_by_the_owners_eyes_and_by_the_proof(broke
     assert await broken.proof.run() == ("row_security_is_forced",)
 
 
-def _no_reset(_connection: object) -> str:
-    return ""
-
-
 async def test_a_context_set_for_the_whole_session_is_seen(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On sessions that nobody resets between two tenants, as a pooler in transaction mode lends them."""
     await planted.pools.close()
-    monkeypatch.setattr(asyncpg.Connection, "get_reset_query", _no_reset)
     assert await kept_by_sessions(planted) == []
     for_the_session = tenant_transaction._OPEN.replace("$1, true", "$1, false")
     assert for_the_session != tenant_transaction._OPEN

@@ -61,7 +61,6 @@ class PoolConfiguration:
     password: Password = field(repr=False)
     sslmode: str
     max_size: int
-    runs_own_sql_only: bool = False
 
 
 class LazyPool:
@@ -144,9 +143,9 @@ class LazyPool:
             statement_cache_size=0,
             server_settings={"application_name": _APPLICATION_NAME},
             init=_prepare_connection,
-            # Our own SQL sets everything locally and leaves nothing behind, so the round trip of a reset is saved at
-            # each call's rate limit. What a model's SQL left is cleared when it is given back, and again at BEGIN.
-            reset=_leave_as_it_is if configuration.runs_own_sql_only else None,
+            # A reset costs a round trip a call and clears nothing behind a pooler, which lends another session by then.
+            # Our own SQL leaves nothing behind; what a model's may have left, the next tenant's BEGIN clears.
+            reset=_leave_as_it_is,
         )
 
     async def _connect(self, *arguments: Any, **options: Any) -> asyncpg.Connection:
@@ -211,7 +210,6 @@ class Pools:
             logins.app,
             settings.postgres_sslmode,
             settings.postgres_app_pool_max,
-            runs_own_sql_only=True,
         )
         self._app = _shared(common)
         self._reader = _shared(
@@ -222,7 +220,6 @@ class Pools:
                 user=settings.postgres_reader_user,
                 password=logins.reader,
                 max_size=settings.postgres_reader_pool_max,
-                runs_own_sql_only=False,
             )
         )
 
