@@ -9,6 +9,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 _CALL = re.compile(r'telemetry\.(count|record|event)\(\s*"([a-z_]+)"')
 _EITHER = re.compile(r'telemetry\.(count|record|event)\(\s*"([a-z_]+)" if [^"]+ else "([a-z_]+)"')
 
+_STEP = re.compile(r'"(zava\.[a-z.]+_ms)"')
+
 
 def _said_in_code() -> set[tuple[str, str]]:
     said: set[tuple[str, str]] = set()
@@ -19,6 +21,7 @@ def _said_in_code() -> set[tuple[str, str]]:
         for pattern in (_CALL, _EITHER):
             for method, *names in pattern.findall(text):
                 said |= {("event" if method == "event" else "metric", name) for name in names}
+        said |= {("step", name) for name in _STEP.findall(text)}
     return said
 
 
@@ -26,10 +29,10 @@ def _documented() -> set[tuple[str, str]]:
     documented: set[tuple[str, str]] = set()
     kind = ""
     for line in (PROJECT / "docs" / "telemetry.md").read_text("utf-8").splitlines():
-        if line.startswith(("| metric |", "| event |")):
+        if line.startswith(("| metric |", "| event |", "| step |")):
             kind = line.split()[1]
         elif kind and line.startswith("| `"):
-            documented |= {(kind, name) for name in re.findall(r"`([a-z_]+)`", line.split("|")[1])}
+            documented |= {(kind, name) for name in re.findall(r"`([a-z_.]+)`", line.split("|")[1])}
         elif not line.startswith("|"):
             kind = ""
     return documented

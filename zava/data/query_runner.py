@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from asyncpg.types import Attribute
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
@@ -20,6 +21,7 @@ from zava.data.json_values import json_value
 from zava.data.repeated_read import repeated_read
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
+from zava.platform.tracing import Steps, describe
 
 _BOUNDED_TYPES = frozenset(
     "bool int2 int4 int8 float4 float8 numeric date time timetz timestamp timestamptz interval uuid".split()
@@ -69,18 +71,29 @@ class QueryRunner:
         return await repeated_read(lambda: self._run_once(statement, scope, seconds, deadline), deadline=deadline)
 
     async def _run_once(self, statement: str, scope: TenantScope, seconds: float, deadline: float) -> QueryResult:
-        async with self._transactions.open(scope, timeout_seconds=seconds, deadline=deadline) as connection:
-            # Newlines, so that a trailing -- comment of the statement ends before the bracket.
-            source = f"(\n{statement}\n)"
-            limit = f"LIMIT {self._limits.max_rows + 1}"
-            prepared = await connection.prepare(f"SELECT * FROM {source} AS q {limit}")  # noqa: S608  (the policy allowed it)
-            attributes = prepared.get_attributes()
-            if all(_is_bounded(attribute) for attribute in attributes):
-                return self._bounded_result(attributes, await prepared.fetch())
-            cells = _Cells(attributes, self._limits.max_bytes)
-            query = f"SELECT {cells.projection} FROM {source} AS q({cells.names}) {limit}"  # noqa: S608
-            cut = await connection.prepare(query)
-            return await self._cut_result(cells, aiter(cut.cursor(prefetch=_BATCH_ROWS)))
+        steps = Steps()
+        try:
+            async with self._transactions.open(scope, timeout_seconds=seconds, deadline=deadline) as connection:
+                steps.ended("zava.query.opening_ms")
+                result = await self._rows(connection, statement)
+                steps.ended("zava.query.statement_ms")
+            steps.ended("zava.query.closing_ms")
+        finally:
+            describe(steps.milliseconds)
+        return result
+
+    async def _rows(self, connection: PoolConnectionProxy, statement: str) -> QueryResult:
+        # Newlines, so that a trailing -- comment of the statement ends before the bracket.
+        source = f"(\n{statement}\n)"
+        limit = f"LIMIT {self._limits.max_rows + 1}"
+        prepared = await connection.prepare(f"SELECT * FROM {source} AS q {limit}")  # noqa: S608  (the policy allowed it)
+        attributes = prepared.get_attributes()
+        if all(_is_bounded(attribute) for attribute in attributes):
+            return self._bounded_result(attributes, await prepared.fetch())
+        cells = _Cells(attributes, self._limits.max_bytes)
+        query = f"SELECT {cells.projection} FROM {source} AS q({cells.names}) {limit}"  # noqa: S608
+        cut = await connection.prepare(query)
+        return await self._cut_result(cells, aiter(cut.cursor(prefetch=_BATCH_ROWS)))
 
     def _bounded_result(self, attributes: Sequence[Attribute], records: Sequence[asyncpg.Record]) -> QueryResult:
         rows = [tuple(json_value(value) for value in record.values()) for record in records]

@@ -6,6 +6,7 @@ microseconds. A span never holds a message or a trace of an exception, nor SQL: 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -62,6 +63,31 @@ class span:  # noqa: N801  (used as a function is)
             )
             self._span.set_status(StatusCode.ERROR)
         self._span.end()
+
+
+class Steps:
+    """How long each of several steps took, one after another, in milliseconds by name: a step ends where it is named.
+
+    For steps too short or too early for a span of their own; a span is told of them by `describe`.
+    """
+
+    __slots__ = ("_since", "milliseconds")
+
+    def __init__(self) -> None:
+        self.milliseconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def ended(self, name: str) -> None:
+        now = time.perf_counter()
+        self.milliseconds[name] = round((now - self._since) * 1_000, 3)
+        self._since = now
+
+
+def describe(attributes: Mapping[str, Dimension]) -> None:
+    """Say more of the step that is under way."""
+    current = trace.get_current_span()
+    if current.is_recording():
+        current.set_attributes(attributes)
 
 
 @contextmanager

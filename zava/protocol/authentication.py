@@ -16,6 +16,7 @@ from zava.platform.identity import FULL_ACCESS_SCOPE, PERMISSIONS, Principal, To
 from zava.platform.pseudonyms import Pseudonyms
 from zava.platform.settings import Settings
 from zava.platform.token_verifier import TrustedIssuer
+from zava.platform.tracing import Steps
 from zava.protocol.request import Caller
 from zava.services.access import AccessRules, subject_hash
 
@@ -81,15 +82,19 @@ class Authentication:
             ServiceUnavailableError: the issuer's keys cannot be had, or what is revoked cannot be looked up.
             DatabaseUnavailableError: the stores cannot be read.
         """
+        steps = Steps()
         principal = await self.verified(headers)
+        steps.ended("zava.admission.token_ms")
         try:
             scope = await self._access.scope_of(principal, headers.get(STORE_HEADER))
+            steps.ended("zava.admission.stores_ms")
             if self._rate_limit is not None:
                 await self._rate_limit.take(scope.subject)
+            steps.ended("zava.admission.limit_ms")
         except MCPError as refusal:
             refusal.caller = await self._pseudonym(subject_hash(principal))
             raise
-        return Caller(principal, scope, await self._pseudonym(scope.subject))
+        return Caller(principal, scope, await self._pseudonym(scope.subject), steps.milliseconds)
 
     async def _pseudonym(self, subject: str) -> str:
         return "" if self._pseudonyms is None else await self._pseudonyms.of(subject)

@@ -19,11 +19,15 @@ from zava.services.call_record import CallRecord
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified principal and the scope of this one call; `pseudonym` is how logs and telemetry name them."""
+    """A verified principal and the scope of this one call; `pseudonym` is how logs and telemetry name them.
+
+    `admission` are the steps that letting the call in took, in milliseconds, for the trace: its span begins after them.
+    """
 
     principal: Principal
     scope: TenantScope
     pseudonym: str = ""
+    admission: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
 
 
 @dataclass(frozen=True, slots=True)

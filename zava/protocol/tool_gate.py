@@ -164,7 +164,8 @@ def _describe_span(request: McpRequest, name: str, asked: Asked, outcome: str) -
     span = trace.get_current_span()
     if span.is_recording():
         span.update_name(name)
-        span.set_attributes({_SPAN_NAMES[asked.kind]: asked.name, "zava.correlation_id": request.correlation_id})
+        named = {_SPAN_NAMES[asked.kind]: asked.name, "zava.correlation_id": request.correlation_id}
+        span.set_attributes({**named, **request.caller.admission})
         if outcome != "OK":
             span.set_attribute("error.type", outcome)
 
