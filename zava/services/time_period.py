@@ -19,7 +19,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +38,7 @@ _MOST_CHARACTERS = 100
 
 _Unit = Literal["day", "week", "month", "quarter", "year"]
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_LEAST_DAYS: Mapping[_Unit, int] = {"day": 1, "week": 7, "month": 28, "quarter": 90, "year": 365}
 _UNITS = "day|week|month|quarter|year"
 _YEAR = r"((?:19|20|21)\d\d)"
 _LAST = re.compile(rf"last_(?:(\d{{1,4}})_)?({_UNITS})s?", re.ASCII)
@@ -108,7 +109,7 @@ def parse_period(text: str, now: dt.datetime) -> TimePeriod:
             "Ask for a period that has begun; one that is not over is counted up to now.",
         )
     if (end - start).days > _MOST_DAYS:
-        raise ValidationError(f"The period {asked.name} is longer than ten years.", "Ask for a shorter one.")
+        raise _too_long(asked.name)
     moment = now.replace(second=0, microsecond=0)
     partial = end > moment
     span = Span(start, min(end, moment))
@@ -136,7 +137,9 @@ def _read(text: str, today: dt.date) -> _Asked:
         return _Asked(name, unit, 1, _begin(today, unit))
     if found := _LAST.fullmatch(name):
         unit, count = _unit(found[2]), int(found[1] or 1)
-        if 1 <= count <= _MOST_DAYS:
+        if count * _LEAST_DAYS[unit] > _MOST_DAYS:
+            raise _too_long(name)
+        if count:
             return _Asked(name, unit, count, _later(_begin(today, unit), unit, -count))
     if found := _CALENDAR.fullmatch(name):
         year, quarter, month, day = found.groups()
@@ -150,6 +153,10 @@ def _read(text: str, today: dt.date) -> _Asked:
             raise ValidationError(f"The period ends on {last}, before it begins on {first}.", "Swap the two dates.")
         return _Asked(f"{first}..{last}", "day", (last - first).days + 1, first)
     raise ValidationError(f"{text[:60]!r} is not a period that can be read.", f"The periods are: {ACCEPTED}.")
+
+
+def _too_long(name: str) -> ValidationError:
+    return ValidationError(f"The period {name} is longer than ten years.", "Ask for a shorter one.")
 
 
 def _unit(name: str) -> _Unit:
