@@ -12,7 +12,7 @@ from zava.data.sql_policy.refusals import refused_function
 from zava.data.sql_policy.scope import Scope
 from zava.data.sql_policy.sizes import call_value, set_rows
 from zava.data.sql_policy.special_sizes import SIZE_MAKERS, literal_size
-from zava.data.sql_policy.type_names import check_operator
+from zava.data.sql_policy.type_names import cast_source, check_operator, reads_clock
 from zava.data.sql_policy.values import Value
 from zava.data.sql_policy.verdict import Refusal
 
@@ -70,6 +70,8 @@ class CallWalk(ExpressionWalk):
             scope.aggregated = True
         if name in VOLATILE or (name == "age" and len(arguments) < 2):
             self.findings.volatile = True
+        if len(arguments) == 1:  # `date(x)` is `x::date`
+            self.findings.volatile |= reads_clock(name, cast_source(arguments[0], values[0]))
         if "agg_within_group" in body:
             values += ordered
         if name in SET_RETURNING:

@@ -19,7 +19,7 @@ from zava.data.sql_policy.literals import changes_daily, literal_text
 from zava.data.sql_policy.nodes import FIELDS, check_fields, only_node, unknown
 from zava.data.sql_policy.refusals import refused_node
 from zava.data.sql_policy.scope import Scope
-from zava.data.sql_policy.type_names import check_collation, check_operator, check_type
+from zava.data.sql_policy.type_names import cast_source, check_collation, check_operator, check_type
 from zava.data.sql_policy.values import FIXED, FIXED_SIZE, Shape, Value, array_of, element_of, one_of
 from zava.data.sql_policy.verdict import Refusal
 from zava.data.sql_policy.vocabulary import GROWING_OPERATORS, QUERY_OPERATORS
@@ -181,8 +181,7 @@ class ExpressionWalk:
 
     def type_cast(self, body: Node, scope: Scope) -> Value:
         value = self.expression(body["arg"], scope)
-        # `constant` has looked at a literal.
-        name, target = check_type(body["typeName"], self.findings, FIXED if "A_Const" in body["arg"] else value)
+        name, target = check_type(body["typeName"], self.findings, cast_source(body["arg"], value))
         return cast_value(body["arg"], value, name, target)
 
     def collate(self, body: Node, scope: Scope) -> Value:

@@ -13,9 +13,9 @@ from zava.data.sql_policy.grammar import Node
 UNBOUNDED: Final = 1e7
 # A date series whose ends are columns runs over the years of the data.
 _USUAL_DAYS: Final = 3_660.0
-# MAXDATELEN in PostgreSQL's datetime.h.
-_LONGEST_DATE: Final = 128
 _LONGEST_NUMBER: Final = 40
+# What an array or a range may have between the letters of a word: '[n"o"w,)' begins now.
+_QUOTING: Final = str.maketrans("", "", '"\\')
 _NUMBER_TYPES: Final = frozenset("int2 int4 int8 float4 float8 numeric smallint integer bigint decimal real".split())
 _TIME_TYPES: Final = frozenset("date timestamp timestamptz interval".split())
 _ROUNDING: Final = ("ceil", "ceiling", "floor", "round", "trunc")
@@ -43,10 +43,11 @@ _ARITHMETIC: Final[Mapping[str, Callable[[float, float], float]]] = {
 
 
 def changes_daily(text: str) -> bool:
-    """Whether a date or time written so means another one tomorrow."""
-    if len(text) > _LONGEST_DATE:
-        return False
-    lowered = text.lower()
+    """Whether a date or time written so, alone or in an array or a range, means another one tomorrow.
+
+    However long the text is: PostgreSQL reads over blanks, and an array may hold any number of dates.
+    """
+    lowered = text.lower().translate(_QUOTING)
     return "now" in lowered or "today" in lowered or "tomorrow" in lowered or "yesterday" in lowered
 
 

@@ -50,14 +50,28 @@ def check_type(node: Node, findings: Findings, source: Value | None = None) -> t
     if not known:
         raise _refused_type(".".join([*schema, name]), name)
     findings.cast_targets.add(name)
-    # A text that was put together may read 'now' or 'today'.
-    findings.volatile |= name in _DATED_TYPES and (source is None or source.shape is not Shape.FIXED)
+    findings.volatile |= reads_clock(name, source)
     length = _length(name, node.get("typmods", []))
     if "arrayBounds" in node or name.endswith("multirange"):
         return name, Value(length, Shape.ARRAY)
     if name in FIXED_TYPES:
         return name, FIXED if length <= FIXED_SIZE else Value(length, Shape.FIXED)
     return name, Value(length, _SHAPES.get(name, Shape.PLAIN))
+
+
+def cast_source(node: Node, value: Value) -> Value:
+    """What a cast of `node` reads: of a literal nothing, since the walk has looked at every literal."""
+    return FIXED if "A_Const" in node else value
+
+
+def reads_clock(type_name: str, source: Value | None) -> bool:
+    """Whether a value of this type, made of `source` (None: of a text or a document), may be another one tomorrow.
+
+    A text that was put together may read 'now' or 'today', and a time with a zone follows today's rules of that zone.
+    """
+    if type_name == "timetz":
+        return True
+    return type_name in _DATED_TYPES and (source is None or source.shape is not Shape.FIXED)
 
 
 def _length(name: str, modifiers: list[Node]) -> float:
