@@ -20,7 +20,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # read by tqdm when it is imported, 
 from tests import network_guard
 from zava import bootstrap
 from zava.bootstrap import Application
-from zava.data.administration import AdministratorConnection
+from zava.data.administration import AdministratorConnection, prepare_roles
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
@@ -121,8 +121,12 @@ async def _create_clone(cluster: Cluster, name: str) -> Database:
     finally:
         await maintenance.close()
     clone = _clone(cluster, name)
-    # Privileges on a database and its roles' settings are not copied with a template.
-    await prepare_schema(clone.administrator, cluster.secrets)
+    # Privileges on a database and its roles' settings are not copied with a template; all else is.
+    await prepare_roles(
+        clone.administrator,
+        reader_password=cluster.secrets.reader_password,
+        app_password=cluster.secrets.app_password,
+    )
     return clone
 
 
@@ -138,6 +142,12 @@ _numbers = itertools.count(1)
 @pytest.fixture
 async def fresh_database(cluster: Cluster) -> Database:
     """A database of this test's own, to write into and to break."""
+    return await _create_clone(cluster, f"zava_fresh_{next(_numbers)}")
+
+
+@pytest.fixture(scope="module")
+async def module_database(cluster: Cluster) -> Database:
+    """A database of this file's own: prepared once, and then only read."""
     return await _create_clone(cluster, f"zava_fresh_{next(_numbers)}")
 
 

@@ -23,11 +23,18 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIS
         yield service
 
 
+@pytest.fixture(scope="module")
+async def embedded(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """A database whose catalogue has the stand-in's vectors."""
+    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("trust"), patch):
+        async with SearchParts(module_database) as parts:
+            await parts.embed_catalogue()
+    return module_database
+
+
 @pytest.fixture
-async def azure(fresh_database: Database, service: OpenAIService) -> AsyncIterator[ProductSearches]:
-    async with SearchParts(fresh_database, seconds=0.3) as parts:
-        await parts.embed_catalogue()
-        service.attempts = 0
+async def azure(embedded: Database, service: OpenAIService) -> AsyncIterator[ProductSearches]:
+    async with SearchParts(embedded, seconds=0.3) as parts:
         yield parts.searches
 
 
@@ -106,15 +113,16 @@ async def test_a_short_deadline_is_kept(
 
 
 async def test_vectors_of_another_model_are_never_compared(
-    azure: ProductSearches, fresh_database: Database, scope: Callable[..., TenantScope]
+    fresh_database: Database, service: OpenAIService, scope: Callable[..., TenantScope]
 ) -> None:
     connection = await fresh_database.superuser()
-    await connection.execute("DELETE FROM retail.product_description_embeddings WHERE embedding_model = $1", DEPLOYMENT)
-    others = await connection.fetchval("SELECT count(*) FROM retail.product_description_embeddings")
+    await connection.execute("UPDATE zava.active_embedding_model SET embedding_model = $1", DEPLOYMENT)
+    models = await connection.fetch("SELECT DISTINCT embedding_model FROM retail.product_description_embeddings")
     await connection.close()
-    assert others
-    result = await find(azure, "🔨 ", scope(), similarity_threshold=0)
-    assert (result.products, result.mode) == ((), "vector")
+    assert [row[0] for row in models] == ["hash-384"]
+    async with SearchParts(fresh_database) as parts:
+        result = await find(parts.searches, "🔨 ", scope(), similarity_threshold=0)
+    assert (result.products, result.mode, service.attempts) == ((), "vector", 1)
 
 
 async def test_a_database_that_was_never_embedded_is_searched_by_words(
