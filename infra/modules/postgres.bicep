@@ -27,6 +27,8 @@ var parameters = concat(
     // A failed statement is a tenant's SQL: its text and its values stay out of the log.
     { name: 'log_min_error_statement', value: 'panic' }
     { name: 'log_parameter_max_length', value: '0' }
+    { name: 'log_parameter_max_length_on_error', value: '0' }
+    { name: 'log_error_verbosity', value: 'terse' }
     { name: 'log_disconnections', value: 'on' }
     { name: 'max_connections', value: string(maxConnections) }
   ],

@@ -1,4 +1,4 @@
-"""`az`, `azd` and `curl` as the runbook calls them: secrets go to the vault for real, everything else is written down.
+"""`az`, `azd`, `curl` and `uuidgen` as the pages call them: secrets go to the vault, everything else is written down.
 
 Run as a program under one of these names, with ZAVA_TEST_COMMANDS naming a folder: `values.json` there holds what
 `azd env get-values` prints, `copy` the address of the restored server, and `calls` gets a line a call.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import uuid
 from pathlib import Path
 
 
@@ -22,12 +23,22 @@ def main(name: str, arguments: list[str]) -> int:
         return 0
     if arguments[:2] == ["keyvault", "secret"]:
         return _secret(arguments[2], dict(zip(arguments[3::2], arguments[4::2], strict=True)))
+    if name == "uuidgen":
+        sys.stdout.write(f"{uuid.uuid4()}\n")
+        return 0
+    if "--body" in arguments:
+        # As `az rest` does, which sends what cannot be read as it is.
+        body = arguments.index("--body") + 1
+        text = sys.stdin.read() if arguments[body] == "@-" else arguments[body]
+        arguments[body] = json.dumps(json.loads(text))
     with (folder / "calls").open("a") as calls:
         calls.write(f"{name} {' '.join(arguments)}\n")
     if "fullyQualifiedDomainName" in arguments:
         sys.stdout.write((folder / "copy").read_text())
-    elif "id" in arguments:
+    elif arguments[:2] == ["postgres", "flexible-server"] and "id" in arguments:
         sys.stdout.write("/subscriptions/one/providers/Microsoft.DBforPostgreSQL/flexibleServers/psql-zava\n")
+    elif "--query" in arguments:
+        sys.stdout.write(f"the-{arguments[arguments.index('--query') + 1].rpartition('.')[2]}-of-{arguments[1]}\n")
     return 0
 
 

@@ -1,4 +1,7 @@
-"""The runbook is run: every `sh` block of docs/operations.md, section by section, in the shell that it says to open."""
+"""The runbook is run, and the page on access: every `sh` block, section by section, in the operator's shell.
+
+The directory and the app's settings are not there: what Azure would be told of them is compared, not done.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import jwt
 import pytest
 
 from tests.azure_standins import openai_service
@@ -20,15 +24,25 @@ from tests.deployment import command_standins
 from tests.deployment.azure import NEXT_MODEL, PROJECT, Azure, empty_database, provisioned
 from tests.integration import replica
 from zava.data.tenant_context import SigningKey
+from zava.platform.settings import Settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a second loopback address by itself")
 
 _BLOCK = re.compile(r"^( *)```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_SECTIONS: dict[str, str] = {}
-for _part in (PROJECT / "docs" / "operations.md").read_text("utf-8").split("\n## ")[1:]:
-    _title, _, _text = _part.partition("\n")
-    if _blocks := [re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in _BLOCK.findall(_text)]:
-        _SECTIONS[_title] = "\n".join(_blocks)
+
+
+def _sections(page: str) -> dict[str, str]:
+    """The commands below each heading of a page."""
+    sections: dict[str, str] = {}
+    for part in (PROJECT / "docs" / page).read_text("utf-8").split("\n## ")[1:]:
+        title, _, text = part.partition("\n")
+        if blocks := [re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in _BLOCK.findall(text)]:
+            sections[title] = "\n".join(blocks)
+    return sections
+
+
+_SECTIONS = _sections("operations.md")
+_AUTH_SECTIONS = _sections("auth.md")
 
 _OWN_WORDS = {
     "TOKEN_ID": "a-token",
@@ -37,6 +51,13 @@ _OWN_WORDS = {
     "OLD_MODEL": openai_service.DEPLOYMENT,
     "NEW_MODEL": NEXT_MODEL,
     "NEW_ENV": "another",
+    "TENANT": "a-tenant",
+    "OBJECT_ID": "ada",
+    "OTHER_ID": "bea",
+    "GROUP": "rg-zava",
+    "NAME": "func-mcp",
+    "VAULT": "zavavault",
+    "APP": "the-app",
 }
 
 
@@ -48,7 +69,7 @@ class Operator:
         self.folder = folder
         programs = folder / "programs"
         programs.mkdir()
-        for name in ("az", "azd", "curl"):
+        for name in ("az", "azd", "curl", "uuidgen"):
             (programs / name).write_text(f"#!{sys.executable}\n{Path(command_standins.__file__).read_text('utf-8')}")
             (programs / name).chmod(0o755)
         azd = shutil.which("azd", path=azure.environment["PATH"])
@@ -193,6 +214,66 @@ def _operator_key_replaced(operator: Operator, run: Callable[[], str]) -> None:
     assert operator.calls() == ["az functionapp restart --resource-group rg-zava --name func-mcp"]
 
 
+def _stores_given(_operator: Operator, run: Callable[[], str]) -> None:
+    issuer = "https://login.microsoftonline.com/a-tenant/v2.0"
+    assert run().splitlines()[-2:] == [
+        f"{issuer}  a-tenant:ada  f47ac10b-58cc-4372-a567-0e02b2c3d479",
+        f"{issuer}  a-tenant:bea  puget-sound",
+    ]
+
+
+def _registered(operator: Operator, run: Callable[[], str]) -> None:
+    run()
+    calls = operator.calls()
+    registration, clients, assigned = (
+        json.loads(found[1]) for call in calls if (found := re.search(r"--body (\{.*\})$", call))
+    )
+    address = "https://zava.example.com/mcp"
+    assert registration["identifierUris"] == [address, "api://the-appId-of-app"]
+    assert registration["api"]["requestedAccessTokenVersion"] == 2
+    (scope,) = registration["api"]["oauth2PermissionScopes"]
+    assert scope["value"] == "mcp.access"
+    assert {role["value"] for role in registration["appRoles"]} == {"super_admin", "regional_manager", "store_manager"}
+    assert len({scope["id"], *(role["id"] for role in registration["appRoles"])}) == 4
+    (client,) = clients["api"]["preAuthorizedApplications"]
+    assert client["delegatedPermissionIds"] == [scope["id"]]
+    assert assigned == {"principalId": "the-id-of-user", "resourceId": "the-id-of-sp", "appRoleId": "the-id-of-app"}
+    told = dict(pair.split("=", 1) for pair in calls[-1].partition("--settings ")[2].split())
+    assert told == {
+        "AUTH_ENTRA_TENANT_ID": "the-tenantId-of-show",
+        "AUTH_ENTRA_CLIENT_ID": "the-appId-of-app",
+        "PUBLIC_BASE_URL": "https://zava.example.com",
+        "AUTH_SCOPES": f"{address}/mcp.access",
+    }
+    assert {name.lower() for name in told} <= set(Settings.model_fields)
+
+
+def _platform_lets_pass(operator: Operator, run: Callable[[], str]) -> None:
+    run()
+    extension, on, microsoft = operator.calls()
+    assert extension == "az extension add --name authV2"
+    assert on.endswith("--enabled true --action AllowAnonymous")
+    assert microsoft.endswith(
+        "--client-id the-app --issuer https://login.microsoftonline.com/a-tenant/v2.0 --allowed-token-audiences the-app"
+    )
+
+
+def _operator_mints(operator: Operator, run: Callable[[], str]) -> None:
+    token = run().splitlines()[-1]
+    claims = jwt.decode(
+        token, operator.azure.vault.secrets["auth-public-key"], ["RS256"], audience="mcp-server", issuer="zava-auth"
+    )
+    assert (claims["sub"], claims["roles"], claims["exp"] - claims["iat"]) == ("ada", ["store_manager"], 8 * 3600)
+    (told,) = operator.calls()
+    assert told.endswith("--settings AZURE_KEY_VAULT_URL=https://zavavault.vault.azure.net")
+
+
+def _ended(_operator: Operator, run: Callable[[], str]) -> None:
+    said = run()
+    assert "token a-token  (forgotten " in said
+    assert "a-tenant:ada  issued up to " in said
+
+
 _SHOWN: dict[str, Callable[[Operator, Callable[[], str]], None]] = {
     "Restore": _restored,
     "Rotate the signing key": _rotated,
@@ -206,13 +287,29 @@ _SHOWN: dict[str, Callable[[Operator, Callable[[], str]], None]] = {
 }
 
 
+_AUTH_SHOWN: dict[str, Callable[[Operator, Callable[[], str]], None]] = {
+    "Grants": _stores_given,
+    "Entra ID": _registered,
+    "App Service authentication in front": _platform_lets_pass,
+    "No issuer: an operator's key pair": _operator_mints,
+    "Revocation": _ended,
+}
+
+
 @pytest.mark.parametrize("section", _SHOWN)
 def test_the_section_does_what_it_says(operator: Operator, section: str) -> None:
     _SHOWN[section](operator, lambda: operator.types(_SECTIONS[section]))
 
 
+@pytest.mark.parametrize("section", _AUTH_SHOWN)
+def test_the_section_on_access_does_what_it_says(operator: Operator, section: str) -> None:
+    _AUTH_SHOWN[section](operator, lambda: operator.types(_AUTH_SECTIONS[section]))
+
+
 def test_every_section_with_commands_is_run() -> None:
     assert set(_SECTIONS) == {"Get in", *_SHOWN}
+    # A laptop's tokens are those of tests/e2e/test_make_run.py.
+    assert set(_AUTH_SECTIONS) == {"The laptop", *_AUTH_SHOWN}
 
 
 def test_a_command_that_fails_gives_its_code_and_the_database_is_closed(operator: Operator) -> None:

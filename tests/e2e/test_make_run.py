@@ -15,12 +15,23 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import jwt
 import psutil
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 # As from a person's shell: `make test` around these tests must not reach the make inside them.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+
+def _block(page: str, beginning: str) -> str:
+    """The commands of a page that begin with these words."""
+    found = re.search(rf"```\w*\n({re.escape(beginning)}.*?)```", (PROJECT / page).read_text("utf-8"), re.DOTALL)
+    assert found is not None, page
+    return found[1]
+
+
+_RUN, _TOKEN = _block("README.md", "make run").splitlines()
 
 
 def checkout_into(copy: Path) -> None:
@@ -53,7 +64,7 @@ class Run:
         self.port = port
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            ["make", "run", f"PORT={port}", "DATA=our data", "SCALE=0.01", *arguments],
+            [*_RUN.split(), f"PORT={port}", "DATA=our data", "SCALE=0.01", *arguments],
             cwd=checkout,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -104,15 +115,14 @@ def _ask(port: int, token: str, sql: str) -> Any:
         return json.load(answer)["result"]["structuredContent"]["rows"]
 
 
-def _answer_by_the_readme(checkout: Path, port: int) -> list[list[Any]]:
-    """What the README's own lines with curl print; only the port and the folder are ours."""
-    block = re.search(r"```\n(TOKEN=.*?)```", (PROJECT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert block is not None
-    script = block[1].replace(":7071/", f":{port}/").replace("make token", "make token DATA='our data'")
+def _said(checkout: Path, port: int, commands: str) -> str:
+    """What a page's own commands print; only the port and the folder are ours."""
+    script = commands.replace(":7071/", f":{port}/").replace("make token", "make token DATA='our data'")
     done = subprocess.run(
         ["bash", "-euc", script], cwd=checkout, env=_ENVIRONMENT, capture_output=True, text=True, check=True
     )
-    return json.loads(done.stdout)["result"]["structuredContent"]["rows"]
+    assert done.stderr == ""
+    return done.stdout
 
 
 def _token(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -136,13 +146,16 @@ def test_a_first_start_a_kill_and_a_second_start_lose_nothing(checkout: Path, po
     first = Run(checkout, port)
     first.wait_until_ready()
     assert f"How to connect, and how it is: http://127.0.0.1:{port}/\n" in first.output
-    token = _token(checkout, "ROLE=store_manager", "STORE=seattle")
-    assert (token.returncode, token.stderr) == (0, "")
-    orders = _ask(port, token.stdout.strip(), "SELECT count(*), sum(total_amount) FROM orders")
-    embedded = _ask(port, token.stdout.strip(), "SELECT count(*) FROM product_description_embeddings")
+    token = _said(checkout, port, _TOKEN).strip()
+    orders = _ask(port, token, "SELECT count(*), sum(total_amount) FROM orders")
+    embedded = _ask(port, token, "SELECT count(*) FROM product_description_embeddings")
     assert orders[0][0] > 100
     assert embedded[0][0] >= 400, "the first start makes the embeddings"
-    assert _answer_by_the_readme(checkout, port) == [["Zava Retail Seattle", orders[0][0]]]
+    answer = json.loads(_said(checkout, port, _block("README.md", "TOKEN=")))
+    assert answer["result"]["structuredContent"]["rows"] == [["Zava Retail Seattle", orders[0][0]]]
+    assert json.loads(_said(checkout, port, _block("docs/health.md", "curl")))["status"] == "ok"
+    ready = _said(checkout, port, _block("docs/security.md", "curl"))
+    assert f"answers `{ready}`" in (PROJECT / "docs/security.md").read_text("utf-8")
     configuration = json.loads((checkout / ".vscode" / "mcp.json").read_text())
     assert set(configuration["servers"]) == {"zava-head-office", "zava-puget-sound", "zava-seattle"}
     head_office = configuration["servers"]["zava-head-office"]["headers"]["Authorization"].removeprefix("Bearer ")
@@ -156,7 +169,7 @@ def test_a_first_start_a_kill_and_a_second_start_lose_nothing(checkout: Path, po
 
     second = Run(checkout, port)
     assert second.wait_until_ready() < 10
-    assert _ask(port, token.stdout.strip(), "SELECT count(*), sum(total_amount) FROM orders") == orders
+    assert _ask(port, token, "SELECT count(*), sum(total_amount) FROM orders") == orders
     children = second.processes()
     assert second.interrupt() in (0, 130, -signal.SIGINT)
     psutil.wait_procs(children, timeout=20)
@@ -172,6 +185,18 @@ def test_a_token_is_the_only_thing_on_standard_output_and_works_for_every_role(c
         made = _token(checkout, *arguments)
         assert (made.returncode, made.stderr, made.stdout.count("\n")) == (0, "", 1)
         assert made.stdout.count(".") == 2
+
+
+def test_the_tokens_of_the_document_say_what_they_were_asked_to(checkout: Path) -> None:
+    made = _said(checkout, 0, _block("docs/auth.md", "make token")).splitlines()
+    stores, regions, everything = (jwt.decode(token, options={"verify_signature": False}) for token in made)
+    assert (len(stores["allowed_stores"]), stores["exp"] - stores["iat"]) == (2, 3600)
+    assert (regions["allowed_regions"], regions["permissions"], regions["sub"]) == (
+        ["puget-sound", "online"],
+        ["products.read"],
+        "ada",
+    )
+    assert everything["roles"] == ["super_admin"]
 
 
 def test_a_token_for_a_store_that_is_not_there_names_the_stores(checkout: Path) -> None:

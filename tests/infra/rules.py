@@ -87,6 +87,8 @@ _DATABASE_PARAMETERS = {
     "require_secure_transport": "ON",
     "log_min_error_statement": "panic",
     "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
 }
 _OBSERVED = {
     "Microsoft.Storage/storageAccounts",

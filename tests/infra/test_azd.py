@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,17 @@ def test_the_pipeline_passes_on_what_the_parameters_read() -> None:
     variables = {entry["value"].strip("${}").partition("=")[0] for entry in given.values()}
     own = {name for name in variables if not name.startswith("AZURE_")}
     assert set(_azure_yaml()["pipeline"]["variables"]) == own | {"SAMPLE_DATA"}
+
+
+def test_every_value_that_the_documents_set_is_read() -> None:
+    """README.md, deployment.md and the others; azd itself is not here to run them."""
+    given = (INFRA / "main.parameters.json").read_text("utf-8") + (PROJECT / "scripts/postprovision.py").read_text(
+        "utf-8"
+    )
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
+    named = {name for page in pages for name in re.findall(r"azd env set ([A-Z_]+) ", page.read_text("utf-8"))}
+    assert len(named) > 4
+    assert {name for name in named - {"NAME"} if not re.search(rf"\b{name}\b", given)} == set()
 
 
 def test_the_defaults_azd_gives_are_those_of_the_bicep() -> None:

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from tests.conftest import Database
 from tests.infra.bicep.project import Project
-from tests.infra.deployments import INFRA, PROJECT, deployment
-from tests.infra.rules import ROLE_ASSIGNMENTS, connection_budget
+from tests.infra.deployments import INFRA, PROFILES, PROJECT, deployment
+from tests.infra.rules import ROLE_ASSIGNMENTS, connection_budget, database_parameters
 from tests.infra.test_seeded_faults import FAULTS
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 
@@ -61,6 +61,14 @@ def test_the_table_of_fleets_is_the_budgets_arithmetic() -> None:
         ]
         assert int(behind) == min(pooled_needed, 100)
     assert {"1", "1000"} <= {row[0] for row in rows}
+
+
+def test_what_the_document_has_the_database_log_is_what_is_deployed() -> None:
+    page = (PROJECT / "docs" / "security.md").read_text("utf-8")
+    named = dict(re.findall(r"^az postgres flexible-server .* --name (\w+) --value (\w+)$", page, re.MULTILINE))
+    assert len(named) == 4
+    for profile in PROFILES:
+        assert named.items() <= database_parameters(deployment(profile)).items()
 
 
 def test_the_number_of_seeded_faults_is_the_one_that_is_told() -> None:

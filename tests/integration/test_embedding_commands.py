@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -30,6 +32,14 @@ def run(database: Database, *arguments: str, **environment: str) -> tuple[int, s
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def _commands_of_the_page(**names: str) -> list[list[str]]:
+    """The arguments in the lines of docs/search.md, with these names in them."""
+    lines = re.findall(
+        r"^python -m zava.services.embedding_refresh (.*)$", (PROJECT / "docs/search.md").read_text(), re.MULTILINE
+    )
+    return [[names.get(word, word) for word in shlex.split(line, comments=True)] for line in lines]
 
 
 @pytest.fixture
@@ -86,15 +96,16 @@ async def test_another_model_is_embedded_beside_the_old_one_and_then_used_and_th
     # A few products only: what is shown is the way, and a small machine embeds slowly.
     await sql.execute("DELETE FROM retail.inventory; DELETE FROM retail.order_items")
     await sql.execute("DELETE FROM retail.products WHERE sku NOT LIKE 'HT-HAM-%'")
-    code, output, messages = run(fresh_database, "--use", MINILM)
+    listing, use, remove = _commands_of_the_page(NAME=MINILM, OLD="hash-384")
+    code, output, messages = run(fresh_database, *use)
     assert (code, output.splitlines()[-1]) == (0, f"Search uses {MINILM}"), messages
-    assert run(fresh_database, "--list")[1] == f"* {MINILM}  7 vectors, no index\n  hash-384  7 vectors, no index\n"
+    assert run(fresh_database, *listing)[1] == f"* {MINILM}  7 vectors, no index\n  hash-384  7 vectors, no index\n"
 
-    code, _, messages = run(fresh_database, "--remove", "hash-384")
+    code, _, messages = run(fresh_database, *remove)
     assert (code, messages) == (2, "Set POSTGRES_ADMIN_USER: see --help.\n")
     code, _, messages = run(fresh_database, "--remove", MINILM, **fresh_database.administrator.environment())
     assert (code, messages) == (1, f"search uses {MINILM}\n")
-    assert run(fresh_database, "--remove", "hash-384", **fresh_database.administrator.environment())[:2] == (
+    assert run(fresh_database, *remove, **fresh_database.administrator.environment())[:2] == (
         0,
         "7 vectors deleted\n",
     )

@@ -134,6 +134,15 @@ _BREAKS = {
 }
 
 
+def test_what_the_security_document_breaks_and_mends_is_noticed_as_it_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    broken = re.search(r"```sql\n(.*?);\n```", page)
+    assert broken is not None
+    assert (broken[1], "", "row_security_is_forced") in _BREAKS.values()
+    assert f"`{broken[1].replace(' NO FORCE', ' FORCE')};` mends it" in page
+    assert "`failed checks: row_security_is_forced`" in page
+
+
 def test_the_security_document_lists_every_check_and_each_can_be_broken() -> None:
     text = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
     documented = re.findall(r"^\| `([a-z]+_[a-z_]+)` \|", text, re.MULTILINE)
