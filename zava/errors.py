@@ -64,8 +64,14 @@ class InsufficientScopeError(AuthorizationError):
 
 
 class ServiceUnavailableError(MCPError):
+    """`retry_after` is in whole seconds: before that Zava does not ask again itself for what is away."""
+
     code = "SERVICE_UNAVAILABLE"
     retryable = True
+
+    def __init__(self, message: str, hint: str = "", retry_after: int = 5) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
 
 
 class BusyError(MCPError):

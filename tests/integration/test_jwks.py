@@ -132,8 +132,9 @@ async def test_an_issuer_that_never_answered_is_asked_again_after_three_seconds(
 ) -> None:
     issuer.status = 503
     for _ in range(50):
-        with pytest.raises(ServiceUnavailableError):
+        with pytest.raises(ServiceUnavailableError) as caught:
             await cache.key("key-1")
+        assert caught.value.retry_after == WITHOUT_KEYS_SECONDS
     assert issuer.requests == 1
     issuer.status = 200
     clock.now += WITHOUT_KEYS_SECONDS
@@ -148,9 +149,11 @@ async def test_nothing_is_said_about_a_new_key_id_while_the_issuer_is_away(
     issuer.rotate()
     issuer.status = 503
     clock.now += COOLDOWN_SECONDS
-    for _ in range(2):
-        with pytest.raises(ServiceUnavailableError):
+    for waiting in (COOLDOWN_SECONDS, COOLDOWN_SECONDS - 20):
+        with pytest.raises(ServiceUnavailableError) as caught:
             await cache.key("key-2")
+        assert caught.value.retry_after == waiting
+        clock.now += 20
     assert await cache.key("key-1") is not None
     assert issuer.requests == 2
 

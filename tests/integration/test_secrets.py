@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.azure_standins.key_vault import URL, KeyVault
+from zava.data.context_signers import SecretSigners
+from zava.data.tenant_context import SigningKey
 from zava.errors import ServiceUnavailableError
 from zava.platform.secret_names import SecretName
 from zava.platform.secret_source import SecretMissingError
@@ -104,6 +106,20 @@ async def test_a_refused_value_is_read_anew_at_once_but_not_more_than_once_in_tw
     assert vault.answers == [200] * 2
     clock.now += REFUSED_SECONDS
     assert await secrets.get(KEY, refused="second") == "third"
+
+
+async def test_a_malformed_signing_key_is_read_anew_as_soon_as_a_refused_one(vault: KeyVault) -> None:
+    clock = Clock()
+    signers = SecretSigners(vault.secrets_of(clock))
+    vault.secrets[KEY] = "not a key"
+    for _ in range(3):
+        with pytest.raises(ServiceUnavailableError, match="malformed"):
+            await signers.current()
+    assert vault.answers == [200] * 2
+    vault.secrets[KEY] = SigningKey.generate("k1").text()
+    clock.now += REFUSED_SECONDS
+    assert await signers.current() is await signers.current()
+    assert vault.answers == [200] * 3
 
 
 async def test_while_the_vault_is_away_the_old_value_serves_for_a_day(vault: KeyVault) -> None:

@@ -180,9 +180,10 @@ ADMISSION = [
     (403, {}, AuthorizationError("not your store", "Leave it out.")),
     (403, {}, InsufficientScopeError("too little")),
     (429, {"retry-after": "1"}, BusyError("one at a time")),
-    (503, {"retry-after": "30"}, ServiceUnavailableError("no keys")),
-    (503, {"retry-after": "5"}, DatabaseUnavailableError("no database")),
-    (503, {"retry-after": "30"}, IsolationError("not confirmed")),
+    (503, {"retry-after": "5"}, ServiceUnavailableError("away")),
+    (503, {"retry-after": "3"}, ServiceUnavailableError("no keys", "Wait.", 3)),
+    (503, {"retry-after": "2"}, DatabaseUnavailableError("no database")),
+    (503, {"retry-after": "5"}, IsolationError("not confirmed")),
     (500, {}, DatabaseError("a table is missing")),
 ]
 

@@ -29,15 +29,18 @@ class SecretSigners:
         self._secrets = secrets
         self._text: str | None = None
         self._signer: ContextSigner | None = None
+        self._malformed: str | None = None
 
     async def current(self, refused: ContextSigner | None = None) -> ContextSigner:
         """See `Signers.current`."""
         in_use = refused is not None and refused is self._signer
-        text = await self._secrets.get(SecretName.TENANT_SIGNING_KEY, refused=self._text if in_use else None)
+        useless = self._text if in_use else self._malformed
+        text = await self._secrets.get(SecretName.TENANT_SIGNING_KEY, refused=useless)
         if self._signer is None or text != self._text:
             try:
                 signer = ContextSigner(SigningKey.parse(text))
             except ValueError:
+                self._malformed = text
                 raise ServiceUnavailableError(
                     "The secret tenant-signing-key is malformed", "It must be `<key id>:<64 hex digits>`."
                 ) from None

@@ -59,7 +59,9 @@ class Revocations:
                 await asyncio.shield(taking)
         if self._clock() - self._taken_at > STALE_SECONDS:
             raise ServiceUnavailableError(
-                "What was revoked cannot be looked up", "Try again in half a minute with the same token."
+                "What was revoked cannot be looked up",
+                "Try again in a few seconds with the same token.",
+                round(RENEW_SECONDS),
             )
         not_before = self._subjects.get((principal.issuer, principal.subject))
         # The leeway, because the issuer's clock may be ahead of the database's: an old token must not look newer.

@@ -81,7 +81,9 @@ class SharedCredential:
             if not isinstance(problem, AzureError):
                 raise
             raise ServiceUnavailableError(
-                "Entra ID gave this server no token", "Try the same call again in a few seconds."
+                "Entra ID gave this server no token",
+                "Try the same call again in a few seconds.",
+                round(_FAILURE_SECONDS),
             ) from problem
 
     def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:

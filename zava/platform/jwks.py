@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -87,17 +88,22 @@ class JwksCache:
             raise ServiceUnavailableError(
                 "The keys that tokens are verified with cannot be had",
                 "Try again in a few seconds with the same token.",
+                math.ceil(max(1.0, self._tried_at + self._cooldown - self._clock())),
             )
         return self._keys.get(key_id)
 
     def _read_again(self) -> asyncio.Task[None] | None:
         """The one attempt under way, a new one, or None while the issuer is left alone."""
         if not is_under_way(self._reading):
-            have_keys = self._clock() - self._read_at < STALE_SECONDS
-            if self._clock() - self._tried_at < (COOLDOWN_SECONDS if have_keys else WITHOUT_KEYS_SECONDS):
+            if self._clock() - self._tried_at < self._cooldown:
                 return None
             self._reading = asyncio.ensure_future(self._read())
         return self._reading
+
+    @property
+    def _cooldown(self) -> float:
+        have_keys = self._clock() - self._read_at < STALE_SECONDS
+        return COOLDOWN_SECONDS if have_keys else WITHOUT_KEYS_SECONDS
 
     async def _read(self) -> None:
         keys: dict[str, RSAPublicKey] = {}

@@ -69,7 +69,9 @@ class KeyVaultSecrets:
         except CircuitOpenError as problem:
             last = last or problem
         raise ServiceUnavailableError(
-            f"The vault did not give the secret {name}: {last}", "Try the same call again in a few seconds."
+            f"The vault did not give the secret {name}: {last}",
+            "Try the same call again in a few seconds.",
+            round(OPEN_SECONDS),
         ) from last
 
     async def _attempt(self, name: str, ends_at: float) -> str:

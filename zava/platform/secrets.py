@@ -111,7 +111,7 @@ class Secrets:
             await self._read_now(name, kept, vault)
         if (failure := kept.failure) is not None:
             # A new one for every caller: an error may be given who was refused by it.
-            raise type(failure)(failure.message, failure.hint) from failure
+            raise type(failure)(failure.message, failure.hint, failure.retry_after) from failure
         return kept.value
 
     async def _read_now(self, name: SecretName, kept: _Kept, vault: SecretSource) -> None:

@@ -80,7 +80,9 @@ class Edge:
         self.in_flight += 1
         try:
             if self._refuses_all:
-                raise ServiceUnavailableError("This server is being replaced", "Try the same call again in a moment.")
+                raise ServiceUnavailableError(
+                    "This server is being replaced", "Try the same call again in a moment.", 1
+                )
             if self._flood is not None:
                 refuse_when_waiting(self._flood.take(client_address(headers)))
             answer = self._preflight(headers, any_origin) if method == "OPTIONS" else await work()

@@ -38,16 +38,17 @@ _ZERO_WEIGHT = re.compile(r"q\s*=\s*0(\.0{0,3})?")
 Challenge = Callable[[MCPError, Mapping[str, str]], str | None]
 """From a refusal and the request's headers to the value of `WWW-Authenticate`, if it wants one (RFC 9110, 11.6.1)."""
 
-# Status, and after how many seconds the same request may succeed. An error that is not listed is our fault: 500.
+# Status, and after how many seconds the same request may succeed: the database is left alone for one second after
+# failures, a proof that failed is made again after five. An error that is not listed is our fault: 500.
 _STATUS: Mapping[type[MCPError], tuple[int, int | None]] = {
     ValidationError: (400, None),
     AuthenticationError: (401, None),
     AuthorizationError: (403, None),
     BusyError: (429, 1),
     RateLimitError: (429, None),
-    ServiceUnavailableError: (503, 30),
-    DatabaseUnavailableError: (503, 5),
-    IsolationError: (503, 30),
+    ServiceUnavailableError: (503, None),
+    DatabaseUnavailableError: (503, 2),
+    IsolationError: (503, 5),
 }
 
 
@@ -114,7 +115,7 @@ def error_reply(
     log_failure(error, correlation_id)
     if status in (401, 403, 429):
         audit.refused(error, status, correlation_id)
-    if isinstance(error, RateLimitError):
+    if isinstance(error, (RateLimitError, ServiceUnavailableError)):
         retry_after = error.retry_after
     extra: dict[str, str] = {}
     if retry_after is not None:
