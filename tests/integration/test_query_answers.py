@@ -161,6 +161,10 @@ _FAILURES = {
         "A value does not fit",
     ),
     "bad cast": ("SELECT email::int FROM customers", QueryError, "A value does not fit"),
+    "a date before year 1": ("SELECT '0044-03-15 BC'::date", QueryError, "beyond the years 1 to 9999"),
+    "a moment too late": ("SELECT '20000-01-01'::timestamptz", QueryError, "beyond the years 1 to 9999"),
+    "hour 24, beside a text": ("SELECT '24:00'::time, email FROM customers", QueryError, "the 24 hours of a day"),
+    "an interval too long": ("SELECT '100000000 years'::interval", QueryError, "interval lies beyond"),
     "forbidden table": ("SELECT * FROM guard.context_key", QueryRefusedError, "not readable"),
     "forbidden write": ("SELECT nextval('x')", QueryError, 'relation "x" does not exist'),
 }

@@ -8,7 +8,8 @@ process than a few rows of `max_bytes`.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -21,6 +22,7 @@ from zava.data.json_values import json_value
 from zava.data.repeated_read import repeated_read
 from zava.data.tenant_context import TenantScope
 from zava.data.tenant_transaction import TenantTransactions
+from zava.errors import QueryError
 from zava.platform.tracing import Steps, describe
 
 _BOUNDED_TYPES = frozenset(
@@ -65,6 +67,7 @@ class QueryRunner:
         again, in a transaction of its own.
 
         Raises:
+            QueryError: a date, time or interval is beyond what can be shown; the hint says how to see it.
             DatabaseError: and its kin, as `TenantTransactions.open` lists them.
         """
         seconds = min(self._limits.timeout_seconds, at_most_seconds)
@@ -89,7 +92,9 @@ class QueryRunner:
         prepared = await connection.prepare(f"SELECT * FROM {source} AS q {limit}")  # noqa: S608  (the policy allowed it)
         attributes = prepared.get_attributes()
         if all(_is_bounded(attribute) for attribute in attributes):
-            return self._bounded_result(attributes, await prepared.fetch())
+            with _within_the_calendar():
+                records = await prepared.fetch()
+            return self._bounded_result(attributes, records)
         cells = _Cells(attributes, self._limits.max_bytes)
         query = f"SELECT {cells.projection} FROM {source} AS q({cells.names}) {limit}"  # noqa: S608
         cut = await connection.prepare(query)
@@ -105,12 +110,25 @@ class QueryRunner:
 
     async def _cut_result(self, cells: _Cells, records: AsyncIterator[asyncpg.Record]) -> QueryResult:
         collector = _Collector(self._limits)
-        async for record in records:
-            row, was_cut = cells.row(record)
-            collector.cells_cut |= was_cut
-            if not collector.take(row):
-                break
+        with _within_the_calendar():
+            async for record in records:
+                row, was_cut = cells.row(record)
+                collector.cells_cut |= was_cut
+                if not collector.take(row):
+                    break
         return collector.result(cells.attributes)
+
+
+@contextmanager
+def _within_the_calendar() -> Generator[None]:
+    """PostgreSQL's calendar goes from 4713 BC to 294276 and its day to 24:00; Python's, which asyncpg uses, do not."""
+    try:
+        yield
+    except (ValueError, OverflowError) as problem:
+        raise QueryError(
+            "A date, time or interval lies beyond the years 1 to 9999, or beyond the 24 hours of a day.",
+            "Cast such a column to text to see it, column::text, or filter it out.",
+        ) from problem
 
 
 class _Collector:
