@@ -77,6 +77,15 @@ async def test_an_old_key_is_accepted_until_its_moment_comes(fresh_database: Dat
         await pools.close()
 
 
+async def test_a_key_that_has_ended_is_not_brought_back_by_retiring_it_again(fresh_database: Database) -> None:
+    old = SigningKey.parse(fresh_database.cluster.secrets.tenant_signing_key)
+    keys = SigningKeys(fresh_database.administrator)
+    await keys.add(SigningKey.generate("next"))
+    ended = await keys.retire(old.key_id, 0)
+    assert await keys.retire(old.key_id, 10) == ended
+    assert [key_id for key_id, _ in await keys.keys()] == ["next"]
+
+
 async def test_the_last_key_cannot_be_retired(fresh_database: Database) -> None:
     old = SigningKey.parse(fresh_database.cluster.secrets.tenant_signing_key)
     result = _command(fresh_database, "retire", old.key_id)

@@ -45,7 +45,7 @@ class SigningKeys:
             await insert_key(connection, key)
 
     async def retire(self, key_id: str, minutes: float) -> datetime:
-        """Stop accepting a key, `minutes` from now. Returns that moment.
+        """Stop accepting a key, `minutes` from now, unless it was to end sooner already. Returns that moment.
 
         Raises:
             ValueError: there is no such key, or no other one that stays.
@@ -56,7 +56,7 @@ class SigningKeys:
             ):
                 raise ValueError(f"{key_id} is the only key that stays; add another one first")
             until = await connection.fetchval(
-                """UPDATE guard.context_key SET not_after = now() + $2 * interval '1 minute'
+                """UPDATE guard.context_key SET not_after = least(not_after, now() + $2 * interval '1 minute')
                    WHERE key_id = $1 RETURNING not_after""",
                 key_id,
                 minutes,
