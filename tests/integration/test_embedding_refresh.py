@@ -12,6 +12,7 @@ from tests.azure_standins import refresh_parts
 from tests.azure_standins.openai_service import DEPLOYMENT, OpenAIService, error
 from tests.azure_standins.refresh_parts import OTHER, Refreshes, add_product, count_products, hashes
 from zava.data.embedding_lease import RunFigures
+from zava.errors import QueryRefusedError
 
 openai, refreshes, sql = refresh_parts.openai, refresh_parts.refreshes, refresh_parts.sql  # fixtures
 
@@ -139,6 +140,17 @@ async def test_in_a_database_without_a_model_search_uses_the_first_that_embeds_i
     report = await refreshes.run(model=None)
     assert (report.model, report.outcome) == (DEPLOYMENT, "completed")
     assert await sql.fetchval("SELECT embedding_model FROM zava.active_embedding_model") == DEPLOYMENT
+
+
+async def test_a_run_that_cannot_name_the_first_model_gives_its_lease_back(
+    refreshes: Refreshes, sql: asyncpg.Connection
+) -> None:
+    await sql.execute("DELETE FROM zava.active_embedding_model")
+    await sql.execute("REVOKE INSERT ON zava.active_embedding_model FROM zava_app")
+    with pytest.raises(QueryRefusedError):
+        await refreshes.run(model=None)
+    assert await sql.fetchval("SELECT count(*) FROM zava.embedding_lease") == 0
+    assert await sql.fetchval("SELECT outcome FROM zava.embedding_run ORDER BY run_id DESC LIMIT 1") == "failed"
 
 
 async def test_a_refresh_without_a_model_named_keeps_the_one_that_search_uses_fresh(

@@ -80,10 +80,10 @@ class EmbeddingRefresh:
         if lease is None:
             telemetry.count("embedding_refresh_run", outcome="busy")
             return RefreshReport("busy", chosen, RunFigures(), 0, "another refresh of this model is running")
-        if active is None:
-            await self._models.activate(chosen)
         run = _Run(self._store, self._leases, lease, chosen, started + seconds, on_progress)
         try:
+            if active is None:
+                await self._models.activate(chosen)
             outcome, problem = await run.outcome(self._embedders)
         except BaseException as unforeseen:
             # Cancelled, as a worker is that has to go, or a fault of our own: either way the lease is given back.
