@@ -13,6 +13,7 @@ from zava.data import revoke
 from zava.data.pools import Pools
 from zava.data.revocations import EFFECTIVE_SECONDS, RENEW_SECONDS, STALE_SECONDS, Revocations
 from zava.errors import AuthenticationError, ServiceUnavailableError
+from zava.platform.database_login import DatabaseLogins
 from zava.platform.identity import Principal
 from zava.platform.token_verifier import LEEWAY_SECONDS
 
@@ -137,6 +138,22 @@ async def test_with_the_database_cut_off_the_snapshot_holds_a_minute_and_then_no
     finally:
         await superuser.close()
         await pools.close()
+
+
+async def test_while_the_logins_password_cannot_be_had_it_is_asked_for_now_and_then(database: Database) -> None:
+    asked: list[float] = []
+    clock = Clock()
+
+    class NoPassword:
+        async def __call__(self, refused: str | None = None) -> str:
+            asked.append(clock.now)
+            raise ServiceUnavailableError("the vault is away")
+
+    revocations = Revocations(Pools(database.settings, DatabaseLogins(NoPassword(), NoPassword())), clock)
+    for clock.now in (0, 1, RENEW_SECONDS):
+        with pytest.raises(ServiceUnavailableError, match="What was revoked cannot be looked up"):
+            await revocations.check(ADA)
+    assert asked == [0, RENEW_SECONDS]
 
 
 async def test_what_no_token_can_mean_any_more_is_ignored_and_pruned(fresh_database: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zava.errors import DatabaseUnavailableError
+from zava.errors import DatabaseUnavailableError, MCPError
 from zava.services.spelling import ProductVocabulary, Vocabulary
 
 WORDS = {
@@ -93,3 +93,20 @@ async def test_words_that_cannot_be_read_leave_spelling_as_it_is() -> None:
         raise DatabaseUnavailableError("away")
 
     assert (await ProductVocabulary(read).current()).meant_by("hamer") == []
+
+
+async def test_words_that_could_not_be_read_are_read_again_after_half_a_minute() -> None:
+    now = [0.0]
+    answers = iter([DatabaseUnavailableError("away"), {"hammer": 1}])
+
+    async def read() -> Mapping[str, int]:
+        answer = next(answers)
+        if isinstance(answer, MCPError):
+            raise answer
+        return answer
+
+    words = ProductVocabulary(read, clock=lambda: now[0])
+    found: list[bool] = []
+    for now[0] in (0, 29, 30):
+        found.append("hammer" in await words.current())
+    assert found == [False, False, True]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from zava.data.pools import CONNECTION_ERRORS, Pools
-from zava.errors import AuthenticationError, DatabaseUnavailableError, ServiceUnavailableError
+from zava.errors import AuthenticationError, MCPError, ServiceUnavailableError
 from zava.platform.identity import Principal
 from zava.platform.shared_task import is_under_way
 from zava.platform.token_verifier import LEEWAY_SECONDS
@@ -83,7 +83,7 @@ class Revocations:
             async with asyncio.timeout(ATTEMPT_SECONDS), self._pools.app.connection() as connection:
                 tokens = await connection.fetch(_TOKENS)
                 subjects = await connection.fetch(_SUBJECTS)
-        except (*CONNECTION_ERRORS, DatabaseUnavailableError) as problem:
+        except (*CONNECTION_ERRORS, MCPError) as problem:  # the login's password, too, may not be had
             logger.warning("revocations could not be read: %s", type(problem).__name__)
             self._tried_at = started
             return

@@ -16,6 +16,7 @@ from zava.errors import MCPError
 logger = logging.getLogger(__name__)
 
 _FRESH_SECONDS = 600.0
+_AGAIN_SECONDS = 30.0  # after a reading that failed
 _FIRST_WAIT_SECONDS = 2.0
 
 _SHORTEST = 4  # a shorter word has too many neighbours
@@ -110,4 +111,5 @@ class ProductVocabulary:
             words = await self._read()
             self._vocabulary = await asyncio.to_thread(Vocabulary, words)
         except MCPError as problem:
+            self._begun_at += _AGAIN_SECONDS - _FRESH_SECONDS
             logger.warning("the words of the products could not be read: %s", problem.message)
