@@ -13,7 +13,7 @@ ARGUMENTS := --data "$(DATA)"
 .DEFAULT_GOAL := help
 # `make token` prints a token and nothing else, also when another make calls it.
 MAKEFLAGS += --no-print-directory
-.PHONY: help install run token func test check conformance screenshots fuzz format lock bench clean-data runtime deployment adapting sbom faults soak
+.PHONY: help install run token func test check conformance screenshots fuzz format lock bench profile clean-data runtime deployment adapting sbom faults soak
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -96,6 +96,9 @@ fuzz: $(VENV)/dev.stamp  ## fuzz the SQL policy, guided by coverage: FUZZ_SECOND
 
 bench: $(VENV)/dev.stamp  ## measure, as ratios inside one run; writes docs/benchmarks.md: QUICK=--quick PEER=PATH ONLY=search
 	@$(BIN) -m benchmarks.run $(QUICK) $(if $(PEER),--peer "$(PEER)") $(if $(ONLY),--only $(ONLY))
+
+profile: $(VENV)/dev.stamp  ## show where the time of one call goes; writes docs/benchmarks.md
+	@$(BIN) -m benchmarks.call_profile
 
 sbom: $(VENV)/local.stamp  ## write what is deployed, with versions, as sbom.json (CycloneDX)
 	$(BIN) -m pip install --quiet --disable-pip-version-check -c requirements.txt cyclonedx-bom==7.5.0

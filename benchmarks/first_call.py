@@ -23,7 +23,15 @@ _BODY = {
 }
 
 
-async def _ask(app: Any, token: str) -> None:
+def trigger() -> Any:
+    """The function behind the registered HTTP trigger, with the app imported. To be taken once."""
+    app = importlib.import_module("function_app").app
+    (mcp,) = (each for each in app.get_functions() if each.get_function_name() == "mcp")
+    return mcp.get_user_function()
+
+
+async def ask(trigger: Any, token: str) -> None:
+    """One question. Ends the program when the answer is not a good one."""
     func = importlib.import_module("azure.functions")  # ours has imported it: a way to name it, and no more
     request = func.HttpRequest(
         method="POST",
@@ -37,17 +45,16 @@ async def _ask(app: Any, token: str) -> None:
         route_params={},
         body=json.dumps(_BODY).encode(),
     )
-    (mcp,) = (each for each in app.get_functions() if each.get_function_name() == "mcp")
-    answer = await mcp.get_user_function()(request)
+    answer = await trigger(request)
     if answer.status_code != 200 or json.loads(answer.get_body())["result"]["isError"]:
         raise SystemExit(f"not a good answer: {answer.status_code} {answer.get_body()}")
 
 
 def main(token: str) -> None:
     started = time.perf_counter()
-    app = importlib.import_module("function_app").app
+    mcp = trigger()
     imported = time.perf_counter()
-    asyncio.run(_ask(app, token))
+    asyncio.run(ask(mcp, token))
     answered = time.perf_counter()
     gc.collect()
     status = Path("/proc/self/status")

@@ -74,10 +74,11 @@ def machine(options: Options) -> str:
     )
 
 
-def write(page: Path, rows: Sequence[Row], options: Options) -> None:
-    before, _, rest = page.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}{machine(options)}\n\n{as_markdown(rows)}\n{end}{after}", "utf-8")
+def rewrite(page: Path, begin: str, end: str, text: str) -> None:
+    """Put `text` in the place of what stands between the two marks of the page."""
+    before, _, rest = page.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}{text}\n{end}{after}", "utf-8")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str]) -> int:
     rows = measure(chosen.only or NAMES, options)
     print(as_text(rows))
     if not chosen.only:
-        write(PAGE, rows, options)
+        rewrite(PAGE, BEGIN, END, f"{machine(options)}\n\n{as_markdown(rows)}")
     return 1 if any(row.missed for row in rows) else 0
 
 
