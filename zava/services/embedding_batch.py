@@ -106,9 +106,11 @@ class BatchEmbedder:
                     batch.requests += 1
                     embedded = await self._embedder.embed([product.text for product in pack], timeout=REQUEST_SECONDS)
             except TextRefusedError as refusal:
+                if not await self._takes_any(batch, refusal):
+                    return
                 if len(pack) > 1:
                     break
-                await self._refuse(batch, pack[0], refusal)
+                batch.refused.append((pack[0], str(refusal)))
                 return
             except EmbedderUnavailableError as problem:
                 attempts += 1
@@ -139,17 +141,17 @@ class BatchEmbedder:
         await asyncio.sleep(seconds)
         return True
 
-    async def _refuse(self, batch: Batch, product: ProductText, refusal: TextRefusedError) -> None:
-        """Blame the text, unless the service would refuse any: a wrong deployment must not condemn the catalogue."""
+    async def _takes_any(self, batch: Batch, refusal: TextRefusedError) -> bool:
+        """Whether a text is to blame: a deployment that refuses all must not condemn the catalogue, text by text."""
         if not self._took_some:
             try:
                 batch.requests += 1
                 await self._embedder.embed([_HARMLESS], timeout=REQUEST_SECONDS)
             except TextRefusedError:
                 batch.problem = EmbedderUnavailableError(f"every text is refused: {refusal}")
-                return
+                return False
             except EmbedderUnavailableError as problem:
                 batch.problem = problem
-                return
+                return False
             self._took_some = True
-        batch.refused.append((product, str(refusal)))
+        return True
