@@ -181,11 +181,11 @@ async def test_headers_of_app_service_authentication_are_nobody(server_url: str)
     assert answer.status_code == 401
 
 
-@pytest.fixture
-def two_hosts(fresh_database: Database) -> Iterator[tuple[Database, list[Server]]]:
-    limits = {"RATE_LIMIT_PER_MINUTE": "1", "RATE_LIMIT_BURST": "10"}
-    hosts = [Server(fresh_database.environment | limits) for _ in range(2)]
-    yield fresh_database, hosts
+@pytest.fixture(scope="module")
+def two_hosts(module_database: Database) -> Iterator[tuple[Database, list[Server]]]:
+    own = {"RATE_LIMIT_PER_MINUTE": "1", "RATE_LIMIT_BURST": "10", "MCP_ALLOWED_ORIGINS": "https://shop.example"}
+    hosts = [Server(module_database.environment | own) for _ in range(2)]
+    yield module_database, hosts
     for host in hosts:
         host.stop()
 
@@ -247,18 +247,15 @@ async def test_the_security_headers_are_on_every_answer_of_every_trigger(server:
         assert not {"server", "x-powered-by", "strict-transport-security"} & set(headers)
 
 
-async def test_a_listed_origin_may_call_from_a_browser_and_no_other(fresh_database: Database) -> None:
+async def test_a_listed_origin_may_call_from_a_browser_and_no_other(
+    two_hosts: tuple[Database, list[Server]],
+) -> None:
     origin = "https://shop.example"
-    host = Server(fresh_database.environment | {"MCP_ALLOWED_ORIGINS": origin})
-    try:
-        async with httpx2.AsyncClient() as http:
-            preflight = await http.options(
-                host.url, headers={"Origin": origin, "Access-Control-Request-Method": "POST"}
-            )
-            refused = await http.options(host.url, headers={"Origin": "https://evil.example"})
-        answer = await rpc(host.url, "", Origin=origin)
-    finally:
-        host.stop()
+    _, (host, _) = two_hosts
+    async with httpx2.AsyncClient() as http:
+        preflight = await http.options(host.url, headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
+        refused = await http.options(host.url, headers={"Origin": "https://evil.example"})
+    answer = await rpc(host.url, "", Origin=origin)
     assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, origin)
     assert "authorization" in preflight.headers["access-control-allow-headers"]
     assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (403, False)

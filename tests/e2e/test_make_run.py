@@ -19,6 +19,8 @@ import jwt
 import psutil
 import pytest
 
+from zava.local import data_folder
+
 PROJECT = Path(__file__).resolve().parents[2]
 # As from a person's shell: `make test` around these tests must not reach the make inside them.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
@@ -136,13 +138,9 @@ def _token(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def port() -> int:
-    return _other_port()
-
-
 @pytest.mark.timeout(240)
-def test_a_first_start_a_kill_and_a_second_start_lose_nothing(checkout: Path, port: int) -> None:
+def test_a_first_start_a_kill_and_a_second_start_lose_nothing(checkout: Path, unused_port: int) -> None:
+    port = unused_port
     first = Run(checkout, port)
     first.wait_until_ready()
     assert f"How to connect, and how it is: http://127.0.0.1:{port}/\n" in first.output
@@ -216,15 +214,14 @@ def test_a_busy_port_gets_one_sentence_before_anything_is_started(checkout: Path
     assert not (checkout / "never made").exists()
 
 
-def test_two_starts_on_one_folder_tell_the_second_what_to_do(checkout: Path, port: int) -> None:
-    first = Run(checkout, port)
-    first.wait_until_ready()
+def test_two_starts_on_one_folder_tell_the_second_what_to_do(checkout: Path, unused_port: int) -> None:
+    held = data_folder.lock(checkout / "our data")
     try:
-        second = Run(checkout, _other_port())
+        second = Run(checkout, unused_port)
         _, complaint = second.process.communicate(timeout=30)
-        assert complaint.startswith("Another Zava uses this data folder (pid ")
     finally:
-        first.interrupt()
+        os.close(held)
+    assert complaint.startswith(f"Another Zava uses this data folder (pid {os.getpid()})")
 
 
 def test_clean_data_removes_the_folder_and_the_next_start_begins_afresh(checkout: Path) -> None:
@@ -241,8 +238,8 @@ def test_clean_data_removes_the_folder_and_the_next_start_begins_afresh(checkout
     assert not (checkout / "our data").exists()
 
 
-def test_a_scale_outside_its_bounds_is_said(checkout: Path, port: int) -> None:
-    run = Run(checkout, port, "SCALE=100")
+def test_a_scale_outside_its_bounds_is_said(checkout: Path, unused_port: int) -> None:
+    run = Run(checkout, unused_port, "SCALE=100")
     _, complaint = run.process.communicate(timeout=30)
     assert "the scale of the sample data lies between 0.01 and 10" in complaint
 
@@ -263,9 +260,3 @@ def test_an_old_python_is_told_which_one_is_needed(checkout: Path, tmp_path: Pat
     )
     assert run.returncode != 0
     assert "Zava needs Python 3.11, 3.12 or 3.13, this is 3.10" in run.stderr
-
-
-def _other_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -18,7 +18,7 @@ from zava.platform.bounded_cache import BoundedCache
 from zava.platform.redis_level import RedisLevel
 from zava.platform.result_cache import ResultCache
 
-_CALLS = 240
+_CALLS = 144
 _STORE = STORES[0]
 _MOST_SECONDS = 1.0
 """What a call may take on a busy machine, Redis's tenth of a second or two included."""
@@ -87,7 +87,7 @@ async def worker(planted: Planted, server: RedisServer) -> AsyncIterator[Worker]
     worker = Worker(Traffic(planted.transactions, planted.evidence, cache), cache, level, clock, redis)
     while level._opened is None:
         await level.get("a" * 64)
-    await worker.recovers()
+    await worker.run(calls=48)
     yield worker
     await level.close()
     await redis.aclose()

@@ -7,7 +7,6 @@ import hmac
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -25,21 +24,14 @@ _FOREIGN_ORIGIN = {"origin": "https://evil.example"}
 _SQL = "SELECT store_name FROM stores WHERE store_name <> 'Ada Lovelace' LIMIT 5"
 
 
-@pytest.fixture
-async def app(database: Database) -> AsyncIterator[Application]:
-    application = bootstrap.build(database.settings)
-    yield application
-    await application.pools.close()
-
-
 async def records(
-    app: Application, caplog: pytest.LogCaptureFixture, request: HttpRequest, token: str, **headers: str
+    application: Application, caplog: pytest.LogCaptureFixture, request: HttpRequest, token: str, **headers: str
 ) -> tuple[list[dict[str, Any]], str]:
     """The audit records of one request, without their times, and the request's correlation id."""
     named = request.headers | ({"authorization": f"Bearer {token}"} if token else {}) | headers
     caplog.clear()
     with caplog.at_level(logging.INFO, logger="zava.audit"):
-        reply = await app.endpoint.handle(request.method, named, request.body)
+        reply = await application.endpoint.handle(request.method, named, request.body)
     found: list[dict[str, Any]] = []
     for record in caplog.records:
         if record.name == "zava.audit":
@@ -64,10 +56,12 @@ def call(name: str, /, **arguments: object) -> HttpRequest:
 
 
 async def test_a_call_leaves_one_record_without_literals_names_or_tokens(
-    app: Application, database: Database, caplog: pytest.LogCaptureFixture
+    application: Application, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = database.cluster.issuer.mint("store_manager", stores=["seattle"], subject="ada@example.com")
-    (record,), correlation_id = await records(app, caplog, call("execute_sales_query", postgresql_query=_SQL), token)
+    (record,), correlation_id = await records(
+        application, caplog, call("execute_sales_query", postgresql_query=_SQL), token
+    )
     fingerprint = record.pop("sql_fingerprint")
     assert record == {
         "event": "tool_call",
@@ -81,7 +75,7 @@ async def test_a_call_leaves_one_record_without_literals_names_or_tokens(
     }
     assert not re.search(r"\bada\b", caplog.text, re.IGNORECASE)
     other = _SQL.replace("Ada Lovelace", "Somebody Else")
-    (same,), _ = await records(app, caplog, call("execute_sales_query", postgresql_query=other), token)
+    (same,), _ = await records(application, caplog, call("execute_sales_query", postgresql_query=other), token)
     assert same["sql_fingerprint"] == fingerprint
     assert len(fingerprint) == 16
 
@@ -118,11 +112,11 @@ async def test_a_call_leaves_one_record_without_literals_names_or_tokens(
 async def test_every_outcome_is_recorded(
     request_: HttpRequest,
     expected: dict[str, Any],
-    app: Application,
+    application: Application,
     database: Database,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    (record,), _ = await records(app, caplog, request_, database.cluster.issuer.mint("super_admin"))
+    (record,), _ = await records(application, caplog, request_, database.cluster.issuer.mint("super_admin"))
     assert {name: record.get(name) for name in ("tool", "outcome", "rows")} == {"rows": None} | expected
     assert record["store_count"] == len(STORES)
 
@@ -160,12 +154,12 @@ async def test_every_outcome_is_recorded(
 async def test_reads_and_prompts_are_recorded_without_what_the_caller_wrote(
     request_: HttpRequest,
     expected: dict[str, Any],
-    app: Application,
+    application: Application,
     database: Database,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     token = database.cluster.issuer.mint("store_manager", stores=["seattle"], subject="somebody")
-    (record,), correlation_id = await records(app, caplog, request_, token)
+    (record,), correlation_id = await records(application, caplog, request_, token)
     assert record == expected | {
         "caller": _named(database, "somebody"),
         "store_count": 1,
@@ -176,12 +170,12 @@ async def test_reads_and_prompts_are_recorded_without_what_the_caller_wrote(
 
 
 async def test_a_call_without_the_permission_is_recorded_as_a_call_and_as_a_refusal(
-    app: Application, database: Database, caplog: pytest.LogCaptureFixture
+    application: Application, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = database.cluster.issuer.mint("super_admin", permissions=["products.read"], subject="ada")
     caller = _named(database, "ada")
     request = call("execute_sales_query", postgresql_query=_SQL)
-    (one, other), correlation_id = await records(app, caplog, request, token)
+    (one, other), correlation_id = await records(application, caplog, request, token)
     assert (one["event"], one["outcome"], one["caller"]) == ("tool_call", "INSUFFICIENT_SCOPE", caller)
     assert other == {
         "event": "request_refused",
@@ -207,12 +201,12 @@ async def test_a_request_refused_at_the_door_is_a_security_event(
     status: int,
     outcome: str,
     known: bool,
-    app: Application,
+    application: Application,
     database: Database,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     token = database.cluster.issuer.mint(**claims) if claims else ""
-    (record,), correlation_id = await records(app, caplog, handshake("tools/list"), token, **headers)
+    (record,), correlation_id = await records(application, caplog, handshake("tools/list"), token, **headers)
     assert record.pop("reason")
     assert (len(record.pop("caller", "")) == 32) is known
     assert record == {
@@ -225,11 +219,11 @@ async def test_a_request_refused_at_the_door_is_a_security_event(
 
 async def test_a_throttled_call_is_a_security_event(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     limits = {"rate_limit_per_minute": 1, "rate_limit_burst": 1}
-    app = bootstrap.build(database.settings.model_copy(update=limits))
+    application = bootstrap.build(database.settings.model_copy(update=limits))
     token = database.cluster.issuer.mint("super_admin", subject="throttled")
     try:
-        assert (await records(app, caplog, handshake("tools/list"), token))[0] == []
-        (record,), _ = await records(app, caplog, handshake("tools/list"), token)
+        assert (await records(application, caplog, handshake("tools/list"), token))[0] == []
+        (record,), _ = await records(application, caplog, handshake("tools/list"), token)
     finally:
-        await app.pools.close()
+        await application.pools.close()
     assert (record["status"], record["outcome"], len(record["caller"])) == (429, "RATE_LIMITED", 32)

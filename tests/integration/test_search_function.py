@@ -26,6 +26,15 @@ async def sql(fresh_database: Database) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
+@pytest.fixture(scope="module")
+async def shared(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """The same in a database that is only read."""
+    connection = await database.superuser()
+    await register_vector(connection)
+    yield connection
+    await connection.close()
+
+
 async def _one_vector(sql: asyncpg.Connection) -> object:
     return await sql.fetchval(
         """SELECT description_embedding FROM retail.product_description_embeddings AS e
@@ -49,16 +58,16 @@ async def _truth(sql: asyncpg.Connection, vector: object, least: float, most: in
 
 @pytest.mark.parametrize(("least", "most"), [(0.3, 20), (-1.0, 7), (0.99, 20), (0.0, 200)])
 async def test_it_gives_the_nearest_products_of_the_active_model_above_the_threshold(
-    least: float, most: int, sql: asyncpg.Connection
+    least: float, most: int, shared: asyncpg.Connection
 ) -> None:
-    vector = await _one_vector(sql)
-    found = [(row[0], row[1]) for row in await sql.fetch(CALL, vector, least, most)]
-    assert found == await _truth(sql, vector, least, most)
+    vector = await _one_vector(shared)
+    found = [(row[0], row[1]) for row in await shared.fetch(CALL, vector, least, most)]
+    assert found == await _truth(shared, vector, least, most)
     assert found[0][1] == pytest.approx(1.0)
 
 
-async def test_it_never_gives_more_than_two_hundred(sql: asyncpg.Connection) -> None:
-    assert len(await sql.fetch(CALL, await _one_vector(sql), -1.0, 100_000)) == 200
+async def test_it_never_gives_more_than_two_hundred(shared: asyncpg.Connection) -> None:
+    assert len(await shared.fetch(CALL, await _one_vector(shared), -1.0, 100_000)) == 200
 
 
 async def test_another_model_can_be_named_and_has_no_part_in_the_first_ones_answers(sql: asyncpg.Connection) -> None:
@@ -122,8 +131,8 @@ async def test_a_model_with_a_quote_in_its_name_is_only_a_name(
     assert await sql.fetch("SELECT * FROM retail.search_products_by_description($1, 0, 5, $2)", vector, strange) == []
 
 
-async def test_the_logins_may_call_it_and_nobody_else(sql: asyncpg.Connection) -> None:
-    rows = await sql.fetch(
+async def test_the_logins_may_call_it_and_nobody_else(shared: asyncpg.Connection) -> None:
+    rows = await shared.fetch(
         """SELECT r.rolname, has_function_privilege(r.oid, p.oid, 'EXECUTE') FROM pg_roles AS r, pg_proc AS p
            WHERE r.rolname IN ('zava_reader', 'zava_app', 'zava_guard', 'pg_monitor')
              AND p.proname = 'search_products_by_description' ORDER BY 1"""
