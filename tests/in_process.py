@@ -37,9 +37,13 @@ class InProcess:
         assert message["role"] == "user"
         return message["content"]["text"]
 
-    async def complete(self, prompt: str, argument: str, begun: str = "") -> list[str]:
-        reference = {"type": "ref/prompt", "name": prompt}
-        completed = await self.result("completion/complete", ref=reference, argument={"name": argument, "value": begun})
+    async def complete(self, prompt: str, argument: str, begun: str = "", **chosen: str) -> list[str]:
+        completed = await self.result(
+            "completion/complete",
+            ref={"type": "ref/prompt", "name": prompt},
+            argument={"name": argument, "value": begun},
+            context={"arguments": chosen},
+        )
         return completed["completion"]["values"]
 
     async def complete_table(self, begun: str = "") -> list[str]:

@@ -209,6 +209,24 @@ async def test_whatever_completes_an_argument_is_taken_as_one(caller: Callable[.
                 assert value in text
 
 
+async def test_with_a_category_chosen_only_its_types_are_suggested(caller: Callable[..., InProcess]) -> None:
+    head_office = caller("super_admin")
+
+    async def types(**chosen: str) -> list[str]:
+        return await head_office.complete("stock_check", "product_type", **chosen)
+
+    every = await types()
+    by_category = {name: await types(category=name) for name in await head_office.complete("stock_check", "category")}
+    assert len(by_category) == 9
+    assert all(0 < len(own) < len(every) for own in by_category.values())
+    assert {name for own in by_category.values() for name in own} == set(every)
+    paint = next(name for name in by_category if "paint" in name.lower())
+    assert await types(category=" paint ") == by_category[paint]
+    # No category, several, or another argument: nothing is left out.
+    assert [await types(category=text) for text in ("groceries", "a", "")] == [every] * 3
+    assert await types(store="Zava Retail Seattle", nonsense="x") == every
+
+
 async def test_a_table_is_completed_and_read(caller: Callable[..., InProcess]) -> None:
     head_office = caller("super_admin")
     assert (await head_office.complete_table("ord"))[:2] == ["orders", "order_items"]

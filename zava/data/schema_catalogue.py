@@ -55,6 +55,12 @@ UNION ALL
 SELECT 'product_types', 'type_name', array(SELECT DISTINCT type_name FROM retail.product_types ORDER BY 1 LIMIT $1)
 """
 
+_TYPES = """
+SELECT category_name,
+       array(SELECT type_name FROM retail.product_types AS t WHERE t.category_id = c.category_id ORDER BY 1)
+FROM retail.categories AS c
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -86,6 +92,7 @@ class SchemaCatalogue:
         self._pools = pools
         self._clock = clock
         self._tables: Mapping[str, Table] = {}
+        self._types: Mapping[str, tuple[str, ...]] = {}
         self._read_at = float("-inf")
 
     async def tables(self) -> Mapping[str, Table]:
@@ -94,16 +101,29 @@ class SchemaCatalogue:
         Raises:
             DatabaseError: and its kin, as `app_transaction` lists them, when there is no fresh copy.
         """
-        if self._clock() - self._read_at >= _FRESH_SECONDS:
-            self._tables = await repeated_read(self._read)
-            self._read_at = self._clock()
+        await self._refresh()
         return self._tables
 
-    async def _read(self) -> Mapping[str, Table]:
+    async def product_types(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of every category's types.
+
+        Raises:
+            DatabaseError: as in `tables`.
+        """
+        await self._refresh()
+        return self._types
+
+    async def _refresh(self) -> None:
+        if self._clock() - self._read_at >= _FRESH_SECONDS:
+            self._tables, self._types = await repeated_read(self._read)
+            self._read_at = self._clock()
+
+    async def _read(self) -> tuple[Mapping[str, Table], Mapping[str, tuple[str, ...]]]:
         async with app_transaction(self._pools, statement_seconds=_TIMEOUT_SECONDS) as connection:
             rows = await connection.fetch(_COLUMNS, list(RETAIL_TABLES), RETAIL_SCHEMA)
             keys = await connection.fetch(_FOREIGN_KEYS, RETAIL_SCHEMA)
             found = await connection.fetch(_VALUES, _MOST_VALUES + 1, RETAIL_SCHEMA)
+            types = {category: tuple(names) for category, names in await connection.fetch(_TYPES)}
         references: dict[tuple[str, str], str] = {}
         joins: defaultdict[str, list[str]] = defaultdict(list)
         for table, parent, columns in keys:
@@ -125,7 +145,8 @@ class SchemaCatalogue:
                     valid_values=values.get(place, ()),
                 )
             )
-        return {
+        described = {
             name: Table(name, description, tuple(columns), tuple(joins[name]))
             for name, (description, columns) in tables.items()
         }
+        return described, types

@@ -37,7 +37,7 @@ from zava.protocol.resources import ZavaResources
 from zava.services.own_values import OwnValues
 
 _MOST_COMPLETIONS = 100  # MCP, "Completion"
-_TABLE_ARGUMENT = Argument("table", "A table of the schema.")
+_TABLE_ARGUMENTS = {"table": Argument("table", "A table of the schema.")}
 
 
 class ZavaServer(MCPServer):
@@ -113,21 +113,25 @@ class ZavaServer(MCPServer):
         return values
 
     async def _complete(self, ctx: ServerRequestContext[Any, Any], params: CompleteRequestParams) -> CompleteResult:
-        argument = _argument(params)
+        arguments = _arguments(params)
         request = request_in(ctx)
         values: list[str] = []
-        if argument is not None:
+        if (argument := arguments.get(params.argument.name)) is not None:
+            given = (params.context.arguments if params.context else None) or {}
             values = await self._own_values.starting_with(
-                argument.kind, params.argument.value, request.caller.scope, deadline=request.deadline
+                argument.kind,
+                params.argument.value,
+                request.caller.scope,
+                deadline=request.deadline,
+                chosen={arguments[name].kind: text for name, text in given.items() if name in arguments},
             )
         shown = values[:_MOST_COMPLETIONS]
         return CompleteResult(completion=Completion(values=shown, total=len(values), has_more=len(shown) < len(values)))
 
 
-def _argument(params: CompleteRequestParams) -> Argument | None:
-    """What is being filled in; None if there is no such argument."""
+def _arguments(params: CompleteRequestParams) -> Mapping[str, Argument]:
+    """The arguments of what is being filled in; none if there is no such thing."""
     if isinstance(params.ref, PromptReference):
         guide = PROMPTS.get(params.ref.name)
-        return guide.arguments.get(params.argument.name) if guide else None
-    is_table = params.ref.uri == resources.TABLE and params.argument.name == "table"
-    return _TABLE_ARGUMENT if is_table else None
+        return guide.arguments if guide else {}
+    return _TABLE_ARGUMENTS if params.ref.uri == resources.TABLE else {}

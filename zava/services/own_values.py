@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from zava.data.schema_catalogue import SchemaCatalogue
@@ -39,14 +39,21 @@ class OwnValues:
         self._catalogue = catalogue
         self._clock = clock
 
-    async def starting_with(self, kind: Kind, begun: str, scope: TenantScope, *, deadline: float) -> list[str]:
+    async def starting_with(
+        self, kind: Kind, begun: str, scope: TenantScope, *, deadline: float, chosen: Mapping[Kind, str] | None = None
+    ) -> list[str]:
         """The values that begin like `begun`, then those that hold it; upper and lower case are the same.
+
+        Args:
+            chosen: what the other arguments hold so far: with a category only its own types are suggested.
 
         Raises:
             DatabaseError: and its kin, as `TenantTransactions.open` lists them.
         """
         typed = begun.strip().casefold()
         values = await self._all(kind, scope, deadline)
+        if kind == "product_type" and chosen and "category" in chosen:
+            values = await self._types_within(chosen["category"], values)
         first = [value for value in values if value.casefold().startswith(typed)]
         return first + [value for value in values if typed in value.casefold() and value not in first]
 
@@ -66,10 +73,8 @@ class OwnValues:
             return self._month(text)
         if kind == "period":
             return parse_period(text, self._clock()).name
-        typed = text.casefold()
         values = await self._all(kind, scope, deadline)
-        found = [value for value in values if value.casefold() == typed]
-        found = found or [value for value in values if typed and typed in value.casefold()]
+        found = _meant(text, values)
         if len(found) == 1:
             return found[0]
         label = kind.replace("_", " ")
@@ -94,6 +99,11 @@ class OwnValues:
                 return [*_NAMED_PERIODS, *self._quarters(), *self._months()]
             case "text":
                 return []
+
+    async def _types_within(self, category: str, types: list[str]) -> list[str]:
+        """Those of a category's; all of them where the text means no category, or several."""
+        meant = _meant(category.strip(), await self._known("categories", "category_name"))
+        return list((await self._catalogue.product_types())[meant[0]]) if len(meant) == 1 else types
 
     async def _known(self, table: str, column: str) -> list[str]:
         columns = (await self._catalogue.tables())[table].columns
@@ -121,6 +131,13 @@ class OwnValues:
         if text > f"{self._clock():%Y-%m}":
             raise ValidationError(f"{text} has not begun.", f"The last whole month is {self._months()[0]}.")
         return text
+
+
+def _meant(text: str, values: list[str]) -> list[str]:
+    """The value that is written so, in upper or lower case; if none is, those that hold it."""
+    typed = text.casefold()
+    same = [value for value in values if value.casefold() == typed]
+    return same or [value for value in values if typed and typed in value.casefold()]
 
 
 def plain(text: str) -> str:
