@@ -57,6 +57,23 @@ async def test_it_opens_after_the_last_failure_in_a_row_and_then_asks_nobody(
     assert (caught.value.retry_after, breaker.state) == (40, "open")
 
 
+async def test_what_says_nothing_neither_opens_it_nor_shows_that_the_callee_is_alive(clock: Clock) -> None:
+    class NotAsked(Away):
+        """The callee was not asked yet."""
+
+    async def not_asked() -> str:
+        raise NotAsked
+
+    breaker = CircuitBreaker("it", Away, says_nothing=(NotAsked,), failures=3, clock=clock)
+    await _fail_times(breaker, 2)
+    for _ in range(5):
+        with pytest.raises(NotAsked):
+            await breaker.call(not_asked)
+    assert breaker.state == "closed"
+    await _fail_times(breaker, 1)
+    assert breaker.state == "open"
+
+
 async def test_after_the_wait_one_call_of_many_goes_through_and_its_success_closes_the_circuit(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:

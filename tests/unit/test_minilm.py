@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.services import missing
+from zava.platform.credential import SharedCredential
 from zava.platform.embedders import minilm
-from zava.platform.embedders.embedder import EmbedderUnavailableError
-from zava.platform.embedders.minilm import MiniLMEmbedder
+from zava.platform.embedders.choice import Embedders
+from zava.platform.embedders.embedder import EmbedderNotReadyError, EmbedderUnavailableError
+from zava.platform.embedders.minilm import MODEL, MiniLMEmbedder
 from zava.platform.embedders.wordpiece import WordPiece
+from zava.platform.settings import Settings
+from zava.services.query_embedding import QueryEmbeddings
+
+if TYPE_CHECKING:
+    from zava.platform.embedders.minilm_network import MiniLMNetwork
 
 VOCABULARY = "\n".join("[PAD] [UNK] [CLS] [SEP] ham ##mer ##s saw , ! 漢 字 cafe a ##b".split())
 
@@ -69,6 +78,32 @@ async def test_a_text_has_the_same_vector_alone_and_among_others(embedder: MiniL
 async def test_what_takes_too_long_is_given_up(embedder: MiniLMEmbedder) -> None:
     with pytest.raises(EmbedderUnavailableError, match=r"longer than 0\.001 s"):
         await embedder.embed(["text " * 200] * 32, timeout=0.001)
+
+
+async def test_searches_that_come_while_the_model_is_loaded_find_words_and_open_no_circuit(
+    embedder: MiniLMEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, times, load = threading.Event(), list[str](), minilm._load
+
+    def slow() -> MiniLMNetwork:
+        times.append("loaded")
+        assert may_end.wait(30)
+        return load()
+
+    monkeypatch.setattr(minilm, "_load", slow)
+    settings = Settings.model_validate(
+        {"postgres_host": "127.0.0.1", "azure_key_vault_url": "https://vault.example", "embedder": "minilm"}
+    )
+    embeddings = QueryEmbeddings(Embedders(settings, SharedCredential.of(settings)), seconds=0.05)
+    refusals = await asyncio.gather(
+        *(embeddings.vector(MODEL, f"hammer {number}", timeout=60) for number in range(8)), return_exceptions=True
+    )
+    assert [type(refusal) for refusal in refusals] == [EmbedderNotReadyError] * 8
+    assert embeddings.state.circuit == "closed"
+    may_end.set()
+    patient = QueryEmbeddings(embeddings._embedders, seconds=30)
+    assert len(await patient.vector(MODEL, "hammer", timeout=60)) == 384
+    assert times == ["loaded"]
 
 
 async def test_files_that_are_not_the_publishers_are_not_loaded(

@@ -26,6 +26,7 @@ class CircuitBreaker:
     cancelled says nothing. Nor does a call that began before the state last changed: what it met is the past.
 
     Args:
+        says_nothing: exceptions that come before the callee was asked at all, even if they are of a type in `counts`.
         clock: monotonic seconds.
     """
 
@@ -34,12 +35,14 @@ class CircuitBreaker:
         name: str,
         counts: type[Exception] | tuple[type[Exception], ...],
         *,
+        says_nothing: tuple[type[Exception], ...] = (),
         failures: int = 5,
         open_seconds: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._counts = counts
+        self._says_nothing = says_nothing
         self._most_failures = failures
         self._open_seconds = open_seconds
         self._clock = clock
@@ -64,6 +67,8 @@ class CircuitBreaker:
         began_at = self._changes
         try:
             result = await work()
+        except self._says_nothing:
+            raise
         except self._counts:
             self._failed(began_at)
             raise

@@ -22,7 +22,7 @@ from zava.platform.sealed_values import SealedValues
 from zava.platform.secret_names import SecretName
 from zava.platform.secret_source import SecretMissingError
 from zava.platform.settings_rules import is_safe_redis
-from zava.platform.shared_task import is_under_way
+from zava.platform.shared_task import begin, is_under_way
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -161,8 +161,7 @@ class RedisLevel:
             ValueError: a secret has not the form it must have; the message does not repeat it.
         """
         if not is_under_way(self._opening):
-            self._opening = asyncio.ensure_future(self._open())
-            self._opening.add_done_callback(_looked_at)
+            self._opening = begin(self._open())
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 # Shielded: it goes on, and the next call finds it done. The first one imports packages for a second.
@@ -188,12 +187,6 @@ class RedisLevel:
         opened, self._opened, self._opening = self._opened, None, None
         if opened is not None and opened.loop is asyncio.get_running_loop():
             await opened.redis.aclose()
-
-
-def _looked_at(opening: asyncio.Task[_Opened]) -> None:
-    # Callers may all have stopped waiting: asyncio complains of a failure that nobody asked for.
-    if not opening.cancelled():
-        opening.exception()
 
 
 def _made(url: str, keys: str) -> tuple[Redis, SealedValues]:

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeGuard, TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeGuard, TypeVar
 
 T = TypeVar("T")
+
+
+def begin(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Begin it on the running loop. Its callers may all stop waiting: its failure need not be asked for."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_looked_at)
+    return task
+
+
+def _looked_at(task: asyncio.Task[T]) -> None:
+    if not task.cancelled():
+        task.exception()  # asyncio complains of one that nobody looked at
 
 
 def is_under_way(task: asyncio.Task[T] | None) -> TypeGuard[asyncio.Task[T]]:

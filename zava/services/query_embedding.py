@@ -12,7 +12,7 @@ from zava.platform import telemetry
 from zava.platform.bounded_cache import BoundedCache
 from zava.platform.breaker import CircuitBreaker
 from zava.platform.embedders.choice import Embedders
-from zava.platform.embedders.embedder import EmbedderUnavailableError, Vector
+from zava.platform.embedders.embedder import EmbedderNotReadyError, EmbedderUnavailableError, Vector
 from zava.platform.tracing import span
 
 SECONDS = 3.0
@@ -38,7 +38,7 @@ class QueryEmbeddings:
         self._embedders = embedders
         self._seconds = seconds
         self._cache: BoundedCache[tuple[str, str], Vector] = BoundedCache(_MOST_CACHED)
-        self._breaker = CircuitBreaker("the embedder", EmbedderUnavailableError)
+        self._breaker = CircuitBreaker("the embedder", EmbedderUnavailableError, says_nothing=(EmbedderNotReadyError,))
         self._answered_at: float | None = None
 
     @property

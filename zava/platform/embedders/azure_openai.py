@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, cast
 from zava.errors import ServiceUnavailableError
 from zava.platform.embedders.embedder import (
     Embedded,
+    EmbedderNotReadyError,
     EmbedderUnavailableError,
     RequestLimits,
     TextRefusedError,
     Vector,
 )
+from zava.platform.shared_task import begin, is_under_way
 from zava.platform.tracing import outgoing_headers
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class AzureOpenAIEmbedder:
                 client = await self._client()
                 return await self._ask(client, texts)
         except TimeoutError:
+            if is_under_way(self._opening):
+                raise EmbedderNotReadyError(f"the client was not loaded within {timeout:g} s") from None
             raise EmbedderUnavailableError(f"Azure OpenAI did not answer within {timeout:g} s") from None
 
     async def _ask(self, client: AsyncOpenAI, texts: Sequence[str]) -> Embedded:
@@ -106,7 +110,7 @@ class AzureOpenAIEmbedder:
         loop = asyncio.get_running_loop()
         opening = self._opening
         if opening is None or opening.get_loop() is not loop or (opening.done() and opening.exception() is not None):
-            opening = self._opening = loop.create_task(asyncio.to_thread(self._open))
+            opening = self._opening = begin(asyncio.to_thread(self._open))
         return await asyncio.shield(opening)  # a caller that gives up must not stop what others wait for
 
     def _open(self) -> AsyncOpenAI:

@@ -27,6 +27,10 @@ class EmbedderUnavailableError(EmbedderError):
         self.throttled = throttled
 
 
+class EmbedderNotReadyError(EmbedderUnavailableError):
+    """What the embedder is made of is still being loaded, as with the first text of a process; it was not asked yet."""
+
+
 class TextRefusedError(EmbedderError):
     """The embedder will not take the texts, at least one of them; asking again with the same ones is no use."""
 

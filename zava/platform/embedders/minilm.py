@@ -10,12 +10,12 @@ import hashlib
 import importlib.util
 import itertools
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zava.platform.embedders.embedder import Embedded, EmbedderUnavailableError, RequestLimits, Vector
+from zava.platform.embedders.embedder import Embedded, EmbedderNotReadyError, EmbedderUnavailableError, RequestLimits
+from zava.platform.shared_task import begin, is_under_way
 
 if TYPE_CHECKING:
     from zava.platform.embedders.minilm_network import MiniLMNetwork
@@ -49,23 +49,32 @@ class MiniLMEmbedder:
     limits = RequestLimits(texts=64, tokens=500_000, tokens_of_one=8_192)
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._network: MiniLMNetwork | None = None
+        self._loading: asyncio.Task[MiniLMNetwork] | None = None
 
     async def embed(self, texts: Sequence[str], *, timeout: float) -> Embedded:  # noqa: ASYNC109
         size = -(-len(texts) // _THREADS)
         parts = [texts[start : start + size] for start in range(0, len(texts), size or 1)]
         try:
             async with asyncio.timeout(timeout):
-                vectors = await asyncio.gather(*(asyncio.to_thread(self._vectors, part) for part in parts))
+                network = await self._loaded()
+                vectors = await asyncio.gather(*(asyncio.to_thread(network.vectors, part) for part in parts))
                 return Embedded(list(itertools.chain.from_iterable(vectors)), tokens=0)
         except TimeoutError:
+            if self._network is None:
+                raise EmbedderNotReadyError(f"{MODEL} was not loaded within {timeout:g} s") from None
             raise EmbedderUnavailableError(f"{MODEL} took longer than {timeout:g} s") from None
 
-    def _vectors(self, texts: Sequence[str]) -> list[Vector]:
-        with self._lock:  # one load for all first calls
-            network = self._network = self._network or _load()
-        return network.vectors(texts)
+    async def _loaded(self) -> MiniLMNetwork:
+        if self._network is not None:
+            return self._network
+        if not is_under_way(self._loading):
+            self._loading = begin(self._load())
+        return await asyncio.shield(self._loading)  # a caller that gives up must not stop what others wait for
+
+    async def _load(self) -> MiniLMNetwork:
+        self._network = await asyncio.to_thread(_load)
+        return self._network
 
 
 def _folder() -> Path | None:
