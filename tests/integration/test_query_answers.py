@@ -132,6 +132,15 @@ async def test_a_single_huge_value_is_cut_and_never_dropped(
     assert "Long values were cut" in result.notice
 
 
+async def test_a_first_row_that_json_makes_larger_than_the_cap_is_shown_all_the_same(
+    transactions: TenantTransactions, scope: Callable[..., TenantScope]
+) -> None:
+    # A value is cut to half of the cap in characters; each of these is six in JSON.
+    result = await _run(transactions, scope(), "SELECT repeat(chr(1), 900) AS a FROM generate_series(1, 2)", size=2_000)
+    assert (result.columns, result.rows, result.truncated) == (("a",), (("\x01" * 900,),), True)
+    assert result.notice.startswith("Only the first 1 rows fit into 2000 bytes.")
+
+
 async def test_a_raw_vector_is_cut_short(transactions: TenantTransactions, scope: Callable[..., TenantScope]) -> None:
     sql = "SELECT description_embedding FROM product_description_embeddings LIMIT 1"
     result = await _run(transactions, scope(), sql)
