@@ -18,6 +18,7 @@ import pytest
 os.environ.setdefault("TQDM_DISABLE", "1")  # read by tqdm when it is imported, so it stands before our own imports
 
 from tests import network_guard
+from tests.azure_standins.collector import Collector
 from zava import bootstrap
 from zava.bootstrap import Application
 from zava.data.administration import AdministratorConnection, prepare_roles
@@ -177,7 +178,19 @@ def scope() -> Callable[..., TenantScope]:
 
 
 @pytest.fixture
+def collector() -> Iterator[Collector]:
+    """Application Insights on loopback."""
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture
 def unused_port() -> int:
+    return find_unused_port()
+
+
+def find_unused_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.browser.chat_client import SCREENSHOTS
 from tests.browser.conftest import NewContext, OpenApp
 from tests.browser.screenshots import call_tool
 from tests.conformance.node_tools import INSPECTOR, PACKAGES, node
+from tests.conftest import find_unused_port
 from tests.e2e.conftest import Server
 from tests.services import missing
 
@@ -68,7 +68,7 @@ class InspectorWeb:
     """The Inspector's web client, started for one server; `url` opens it."""
 
     def __init__(self, server_url: str, bearer: str, home: Path) -> None:
-        ports = [_free_port() for _ in range(3)]
+        ports = [find_unused_port() for _ in range(3)]
         names = ("CLIENT_PORT", "MCP_SANDBOX_PORT", "MCP_APP_ORIGIN_PORT")
         environment = {
             **{name: str(port) for name, port in zip(names, ports, strict=True)},
@@ -92,12 +92,6 @@ class InspectorWeb:
     def stop(self) -> None:
         self.process.terminate()
         self.process.communicate(timeout=20)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

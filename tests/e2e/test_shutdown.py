@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -19,12 +19,6 @@ from tests.e2e.worker_process import WorkerProcess
 
 _SLOW_SQL = "SELECT count(*) FROM generate_series(1, 3000) AS a, generate_series(1, 4000) AS b WHERE a + b > 1"
 _ENGINES = ["direct", "runtime"] if sys.version_info >= (3, 13) else ["direct"]
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as collector:
-        yield collector
 
 
 @pytest.mark.parametrize("engine", _ENGINES)

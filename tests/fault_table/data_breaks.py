@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import asyncpg
 from redis.asyncio import Redis
 
+from tests.conftest import find_unused_port
 from tests.fault_table.load import Load
 from tests.fault_table.questions import Question, sql
 from tests.fault_table.stage import MAX_CONNECTIONS, Stage
@@ -94,7 +95,7 @@ async def _limits(stage: Stage, *settings: str) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def failed_over(stage: Stage, _: Load) -> AsyncGenerator[None]:
-    other = stage.postmaster.another_port()
+    other = find_unused_port()
     await asyncio.to_thread(stage.postmaster.stop)
     stage.postmaster.start(other)
     stage.pooler.lead_to(other)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -43,13 +42,6 @@ class Postmaster:
     def port(self) -> int:
         """The one it is started on, unless another is given."""
         return int(self._command[self._command.index("-p") + 1])
-
-    @staticmethod
-    def another_port() -> int:
-        """One that nobody listens on."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
 
     def signal(self, number: signal.Signals) -> None:
         """To the postmaster and its sessions: a machine stands still, or dies, with all of them."""

@@ -5,23 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from tests.azure_standins.collector import Collector
 from tests.conftest import Database
 from tests.e2e.worker_process import WorkerProcess
 
 _CALLS = 60
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as collector:
-        yield collector
 
 
 async def test_calls_go_on_and_what_they_left_arrives_with_the_next_process(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from redis.asyncio import Redis
 
+from tests.clock import Clock
 from tests.redis_server import GivenSecrets, RedisServer
 from tests.security.planted import Planted
 from tests.security.traffic import Tally, Traffic
@@ -24,15 +25,6 @@ _MOST_SECONDS = 1.0
 """What a call may take on a busy machine, Redis's tenth of a second or two included."""
 
 
-class _Clock:
-    """The circuit's."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @dataclass
 class Worker:
     """A worker whose memory forgets all after each call, as if every call met one that has just begun."""
@@ -40,7 +32,7 @@ class Worker:
     traffic: Traffic
     cache: ResultCache
     level: RedisLevel
-    clock: _Clock
+    clock: Clock
     redis: Redis
 
     async def run(self, after_each: Callable[[int], Awaitable[None]] | None = None, calls: int = _CALLS) -> Tally:
@@ -81,7 +73,7 @@ def server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def worker(planted: Planted, server: RedisServer) -> AsyncIterator[Worker]:
-    clock, redis = _Clock(), server.client()
+    clock, redis = Clock(), server.client()
     level = RedisLevel(GivenSecrets.of(server), 30, clock=clock)
     cache = ResultCache(30, 8_000_000, ["faults"], level)
     worker = Worker(Traffic(planted.transactions, planted.evidence, cache), cache, level, clock, redis)

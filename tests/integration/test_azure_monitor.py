@@ -27,12 +27,6 @@ _log = logging.getLogger("zava.tests")
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as collector:
-        yield collector
-
-
-@pytest.fixture
 def telemetry(collector: Collector, tmp_path: Path) -> Iterator[AzureMonitorTelemetry]:
     telemetry = AzureMonitorTelemetry(Destination(KEY, collector.endpoint), {"service.name": "zava-tests"}, tmp_path)
     assert collector.requests == []

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.clock import Clock
 from tests.conftest import Database
 from tests.loopback_issuer import SEATTLE, TACOMA
 from zava.data import grant
@@ -15,14 +16,6 @@ from zava.data.grants import FRESH_SECONDS, StoredGrants
 from zava.data.pools import Pools
 
 _ISSUER = "zava-auth"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 Command = Callable[..., Awaitable[tuple[int, str, str]]]

@@ -14,6 +14,7 @@ import trustme
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
+from tests.clock import Clock
 from tests.loopback_issuer import LoopbackIssuer, private_key, public_jwk
 from zava.errors import AuthenticationError, ServiceUnavailableError
 from zava.platform import jwks
@@ -32,14 +33,6 @@ _TOO_LARGE = json.dumps({"keys": [public_jwk(private_key(1), "key-1")], "padding
 """Nothing else is wrong with it."""
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def issuer() -> Iterator[LoopbackIssuer]:
     with LoopbackIssuer() as running:
@@ -48,7 +41,7 @@ def issuer() -> Iterator[LoopbackIssuer]:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000.0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.azure_standins.key_vault import KeyVault
+from tests.minimal_settings import minimal_settings
 from tests.sample_directory import SampleDirectory, ids
 from zava.errors import AuthenticationError, MCPError, ServiceUnavailableError
 from zava.platform import mint
@@ -19,7 +20,6 @@ from zava.platform.jwks import COOLDOWN_SECONDS, FRESH_SECONDS, JwksCache
 from zava.platform.operator_key import OperatorKeys
 from zava.platform.secret_names import SecretName
 from zava.platform.secrets import Secrets
-from zava.platform.settings import Settings
 from zava.platform.signing_key import jwks_of_pem, load_private_key, new_private_key, public_pem
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
 from zava.protocol.authentication import Authentication
@@ -41,23 +41,13 @@ def vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KeyVault]
         yield running
 
 
-def settings(**changes: str) -> Settings:
-    required = {
-        "postgres_host": "127.0.0.1",
-        "postgres_password": "p",
-        "postgres_app_password": "p",
-        "tenant_signing_key": "k1:" + "0" * 64,
-    }
-    return Settings.model_validate(required | changes)
-
-
 def door(keys: JwksCache) -> Authentication:
     issuer = TrustedIssuer("zava-auth", "mcp-server", "")
     return Authentication(JwtVerifier(issuer, keys), AccessRules(SampleDirectory()))
 
 
 def door_of(**changes: str) -> Authentication:
-    configured = settings(**changes)
+    configured = minimal_settings(**changes)
     return door(JwksCache(OperatorKeys(Secrets.of(configured, SharedCredential.of(configured)))))
 
 
@@ -165,4 +155,4 @@ def test_without_a_key_the_command_says_where_one_comes_from(
 @pytest.mark.parametrize("url", ["http://zava.vault.azure.net", "zava", "https://"])
 def test_a_vault_without_tls_stops_the_start(url: str) -> None:
     with pytest.raises(ValueError, match="AZURE_KEY_VAULT_URL must start with https"):
-        settings(azure_key_vault_url=url)
+        minimal_settings(azure_key_vault_url=url)

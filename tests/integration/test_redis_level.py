@@ -11,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
+from tests.clock import Clock
 from tests.redis_server import GivenSecrets, RedisServer
 from zava.platform.redis_level import CALL_SECONDS, RedisLevel
 from zava.platform.sealed_values import SealedValues
@@ -19,13 +20,6 @@ from zava.platform.secret_names import SecretName
 _KEY, _OTHER = "a1" * 32, "b2" * 32
 _VALUE = b'{"rows":[["ada@example.com"]]}'
 _OLD, _NEW, _FOREIGN = (Fernet.generate_key().decode() for _ in range(3))
-
-
-class _WallClock:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +58,7 @@ async def level(redis: Redis, secrets: GivenSecrets) -> AsyncIterator[RedisLevel
 async def test_a_value_comes_back_with_its_age_and_redis_forgets_it_in_time(
     redis: Redis, secrets: GivenSecrets
 ) -> None:
-    clock = _WallClock()
+    clock = Clock(1_800_000_000.0)
     level = await _made_ready(RedisLevel(secrets, 30, wall_clock=clock))
     await level.put(_KEY, _VALUE, 3.0)
     assert 26_000 < await redis.pttl(f"zava:answer:{_KEY}") <= 27_000
@@ -97,7 +91,7 @@ async def test_a_value_that_is_too_old_to_keep_is_not_sent(redis: Redis, level: 
 async def test_an_old_value_that_somebody_put_back_is_not_believed(
     redis: Redis, secrets: GivenSecrets, ahead: float, expected: bool
 ) -> None:
-    clock = _WallClock()
+    clock = Clock(1_800_000_000.0)
     level = await _made_ready(RedisLevel(secrets, 30, wall_clock=clock))
     await level.put(_KEY, _VALUE, 0.0)
     await redis.persist(f"zava:answer:{_KEY}")

@@ -7,7 +7,7 @@ import asyncpg
 from tests.conftest import Database
 from zava.data.administration import prepare_roles
 from zava.data.migrate import migrate
-from zava.data.retail_schema import RETAIL_TABLES
+from zava.data.retail_schema import RETAIL_TABLES, TENANT_TABLES
 
 
 async def test_the_database_holds_exactly_the_columns_the_policy_knows(oracle: asyncpg.Connection) -> None:
@@ -38,9 +38,7 @@ async def test_every_table_with_a_store_id_has_row_security_enabled_and_forced(o
            FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
            WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind = 'r' AND a.attname = 'store_id' ORDER BY 1"""
     )
-    assert [tuple(row) for row in rows] == [
-        (table, True, True, 1) for table in ("customers", "inventory", "order_items", "orders", "stores")
-    ]
+    assert [tuple(row) for row in rows] == [(table, True, True, 1) for table in sorted(TENANT_TABLES)]
 
 
 async def test_the_four_roles_are_what_the_design_says(oracle: asyncpg.Connection) -> None:

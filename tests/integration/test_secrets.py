@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.azure_standins.key_vault import URL, KeyVault
+from tests.clock import Clock
 from zava.data.context_signers import SecretSigners
 from zava.data.tenant_context import SigningKey
 from zava.errors import ServiceUnavailableError
@@ -24,14 +25,6 @@ KEY = SecretName.TENANT_SIGNING_KEY
 def vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KeyVault]:
     with KeyVault().running(monkeypatch, tmp_path) as running:
         yield running
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def renewed(secrets: Secrets) -> None:
@@ -77,7 +70,7 @@ async def test_without_a_setting_and_a_vault_the_error_says_what_to_set() -> Non
 
 
 async def test_an_old_value_serves_while_a_new_one_is_read(vault: KeyVault) -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     secrets = vault.secrets_of(clock)
     vault.secrets[KEY] = "old"
     assert await secrets.get(KEY) == "old"
@@ -93,7 +86,7 @@ async def test_an_old_value_serves_while_a_new_one_is_read(vault: KeyVault) -> N
 
 
 async def test_a_refused_value_is_read_anew_at_once_but_not_more_than_once_in_two_seconds(vault: KeyVault) -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     secrets = vault.secrets_of(clock)
     vault.secrets[KEY] = "first"
     assert await secrets.get(KEY) == "first"
@@ -109,7 +102,7 @@ async def test_a_refused_value_is_read_anew_at_once_but_not_more_than_once_in_tw
 
 
 async def test_a_malformed_signing_key_is_read_anew_as_soon_as_a_refused_one(vault: KeyVault) -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     signers = SecretSigners(vault.secrets_of(clock))
     vault.secrets[KEY] = "not a key"
     for _ in range(3):
@@ -123,7 +116,7 @@ async def test_a_malformed_signing_key_is_read_anew_as_soon_as_a_refused_one(vau
 
 
 async def test_while_the_vault_is_away_the_old_value_serves_for_a_day(vault: KeyVault) -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     secrets = vault.secrets_of(clock)
     vault.secrets[KEY] = "kept"
     await secrets.get(KEY)
@@ -144,7 +137,7 @@ async def test_while_the_vault_is_away_the_old_value_serves_for_a_day(vault: Key
 
 
 async def test_a_secret_the_vault_does_not_have_is_asked_for_once_a_minute(vault: KeyVault) -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     secrets = vault.secrets_of(clock)
     for _ in range(5):
         with pytest.raises(SecretMissingError, match="The vault has no secret redis-url"):

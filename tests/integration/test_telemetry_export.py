@@ -53,12 +53,6 @@ class _Exporting:
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as collector:
-        yield collector
-
-
-@pytest.fixture
 def export(collector: Collector, tmp_path: Path) -> Iterator[_Exporting]:
     with _exporting(collector, tmp_path) as export:
         yield export

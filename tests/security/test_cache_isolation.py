@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue, TypeAdapter
 
+from tests.clock import Clock
 from tests.security.planted import Planted, opened
 from tests.security.sql_table import ACCEPTED
 from tests.security.traffic import Traffic
@@ -37,18 +38,11 @@ _QUESTIONS = st.tuples(
 )
 
 
-class _Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @given(st.lists(st.tuples(_QUESTIONS, st.sampled_from([0.0, 10.0, 29.0, 30.0])), max_size=30))
 async def test_an_answer_is_only_given_again_to_the_same_question_of_the_same_stores_and_rights(
     asked: list[tuple[tuple[str, JsonValue, frozenset[UUID], frozenset[str], str], float]],
 ) -> None:
-    clock = _Clock()
+    clock = Clock()
     answers = TenantAnswers(ResultCache(30, _MEBIBYTE, clock=clock))
     for (operation, question, stores, rights, subject), seconds in asked:
         clock.now += seconds

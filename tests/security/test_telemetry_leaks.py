@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from tests.azure_standins.collector import Collector
 from tests.conftest import Database
@@ -19,12 +17,6 @@ from zava.local.stores import STORES
 
 _WRITTEN = "wr1tten-by-a-caller"  # in literals, names and arguments
 _PERSON = "ada.lovelace@shop.example"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as collector:
-        yield collector
 
 
 async def test_a_run_of_calls_that_work_and_fail_leaves_nothing_that_is_private(

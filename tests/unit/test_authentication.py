@@ -13,6 +13,7 @@ from mcp.client.auth.utils import (
 from mcp.shared.auth import ProtectedResourceMetadata
 
 from tests.loopback_issuer import CLIENT, TENANT
+from tests.minimal_settings import minimal_settings
 from zava.errors import (
     AuthenticationError,
     AuthorizationError,
@@ -21,22 +22,11 @@ from zava.errors import (
     ServiceUnavailableError,
     ValidationError,
 )
-from zava.platform.settings import Settings
 from zava.protocol.authentication import ProtectedResource, bearer_token
 
 METADATA_URL = "https://zava.example/.well-known/oauth-protected-resource/mcp"
 RESOURCE = ProtectedResource("https://issuer.example", ("products.read", "sales.read"), "https://zava.example")
 LAPTOP = ProtectedResource("zava-auth", ("products.read", "sales.read"), "")
-
-
-def settings(**changes: str) -> Settings:
-    required = {
-        "postgres_host": "127.0.0.1",
-        "postgres_password": "p",
-        "postgres_app_password": "p",
-        "tenant_signing_key": "k1:" + "0" * 64,
-    }
-    return Settings.model_validate(required | changes)
 
 
 @pytest.mark.parametrize("value", ["Bearer abc", "bearer abc", "BEARER abc", "Bearer   abc"])
@@ -207,4 +197,4 @@ def test_any_other_host_is_not_believed(host: str | None) -> None:
     ],
 )
 def test_what_clients_are_told_follows_the_settings(changes: dict[str, str], expected: ProtectedResource) -> None:
-    assert ProtectedResource.of(settings(**changes)) == expected
+    assert ProtectedResource.of(minimal_settings(**changes)) == expected

@@ -6,19 +6,12 @@ import asyncio
 
 import pytest
 
+from tests.clock import Clock
 from zava.platform.breaker import CircuitBreaker, CircuitOpenError
 
 
 class Away(Exception):  # noqa: N818
     """The failure that counts."""
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.clock import Clock
 from zava.platform.call_rate import CallRate
 from zava.protocol.edge import Edge, client_address
 from zava.protocol.http import HttpReply, reply
@@ -115,16 +116,8 @@ async def test_a_public_document_may_be_read_from_anywhere() -> None:
     assert preflight.headers["access-control-allow-origin"] == "*"
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 async def test_an_address_that_floods_gets_429_and_others_go_on() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     door = edge(on_azure=True, flood=CallRate(0.5, 3, clock))
     statuses = [(await answer(door, x_forwarded_for="9.9.9.9, 1.2.3.4:55")).status for _ in range(5)]
     refused = await answer(door, x_forwarded_for="7.7.7.7, 1.2.3.4:56")

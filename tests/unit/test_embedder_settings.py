@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from tests.minimal_settings import minimal_settings
 from zava.local import environment
 from zava.platform.credential import SharedCredential, azure_credential
 from zava.platform.embedders import minilm
@@ -12,23 +13,12 @@ from zava.platform.embedders.azure_openai import AzureOpenAIEmbedder
 from zava.platform.embedders.choice import Embedders
 from zava.platform.embedders.embedder import EmbedderUnavailableError
 from zava.platform.embedders.hashing import HashingEmbedder
-from zava.platform.settings import Settings
 
 ENDPOINT = {"azure_openai_endpoint": "https://zava.openai.azure.com"}
 
 
-def settings(**changes: str) -> Settings:
-    required = {
-        "postgres_host": "127.0.0.1",
-        "postgres_password": "p",
-        "postgres_app_password": "p",
-        "tenant_signing_key": "k1:" + "0" * 64,
-    }
-    return Settings.model_validate(required | changes)
-
-
 def embedders(**changes: str) -> Embedders:
-    return Embedders(settings(**changes), SharedCredential(lambda: azure_credential("", on_azure=False)))
+    return Embedders(minimal_settings(**changes), SharedCredential(lambda: azure_credential("", on_azure=False)))
 
 
 UNUSABLE = {
@@ -47,18 +37,18 @@ UNUSABLE = {
 @pytest.mark.parametrize(("changes", "message"), UNUSABLE.values(), ids=UNUSABLE)
 def test_an_unusable_combination_stops_the_start(changes: dict[str, str], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        settings(**changes)
+        minimal_settings(**changes)
 
 
 def test_the_slash_that_azure_puts_after_an_endpoint_is_dropped() -> None:
-    assert settings(azure_openai_endpoint="https://zava.openai.azure.com/").azure_openai_endpoint == (
+    assert minimal_settings(azure_openai_endpoint="https://zava.openai.azure.com/").azure_openai_endpoint == (
         "https://zava.openai.azure.com"
     )
 
 
 def test_on_azure_the_embedder_is_azure_or_none_with_a_model() -> None:
-    assert settings(embedder="azure", website_site_name="zava", **ENDPOINT).embedder == "azure"
-    assert settings(embedder="hash", website_site_name="zava").embedder == "hash"
+    assert minimal_settings(embedder="azure", website_site_name="zava", **ENDPOINT).embedder == "azure"
+    assert minimal_settings(embedder="hash", website_site_name="zava").embedder == "hash"
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from tests.loopback_issuer import CLIENT, TENANT
-from zava.platform.settings import Settings
+from tests.minimal_settings import minimal_settings
 from zava.platform.token_verifier import TrustedIssuer
 
 ENTRA = {"auth_entra_tenant_id": TENANT, "auth_entra_client_id": CLIENT}
-
-
-def settings(**changes: str) -> Settings:
-    required = {
-        "postgres_host": "127.0.0.1",
-        "postgres_password": "p",
-        "postgres_app_password": "p",
-        "tenant_signing_key": "k1:" + "0" * 64,
-    }
-    return Settings.model_validate(required | changes)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +41,7 @@ def settings(**changes: str) -> Settings:
     ],
 )
 def test_the_trusted_issuer_follows_the_settings(changes: dict[str, str], expected: TrustedIssuer) -> None:
-    assert TrustedIssuer.of(settings(**changes)) == expected
+    assert TrustedIssuer.of(minimal_settings(**changes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -65,7 +55,7 @@ def test_the_trusted_issuer_follows_the_settings(changes: dict[str, str], expect
     ],
 )
 def test_a_key_address_that_is_safe_on_a_laptop(url: str) -> None:
-    assert settings(auth_jwks_url=url).auth_jwks_url == url
+    assert minimal_settings(auth_jwks_url=url).auth_jwks_url == url
 
 
 AZURE_VARIANTS = [{"website_instance_id": "abc"}, {"website_site_name": "zava"}]
@@ -77,7 +67,7 @@ AZURE_VARIANTS = [{"website_instance_id": "abc"}, {"website_site_name": "zava"}]
 )
 def test_on_azure_keys_from_this_machine_are_refused(azure: dict[str, str], url: str) -> None:
     with pytest.raises(ValidationError, match="AUTH_JWKS_URL must not be a file or loopback address on Azure"):
-        settings(auth_jwks_url=url, **azure)
+        minimal_settings(auth_jwks_url=url, **azure)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +103,9 @@ def test_on_azure_keys_from_this_machine_are_refused(azure: dict[str, str], url:
 )
 def test_unsafe_settings_stop_the_start(changes: dict[str, str], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
-        settings(**changes)
+        minimal_settings(**changes)
 
 
 @pytest.mark.parametrize("url", ["", "https://zava.example", "https://zava.example:8443", "http://127.0.0.1:7071"])
 def test_a_public_address_that_is_taken(url: str) -> None:
-    assert settings(public_base_url=url).base_url == url
+    assert minimal_settings(public_base_url=url).base_url == url

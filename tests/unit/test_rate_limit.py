@@ -6,18 +6,11 @@ import logging
 
 import pytest
 
+from tests.clock import Clock
 from zava.errors import DatabaseUnavailableError, RateLimitError
 from zava.platform import call_rate
 from zava.platform.call_rate import CallRate
 from zava.services.rate_limit import RateLimit
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_burst_passes_then_one_call_at_a_time() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue, TypeAdapter, type_adapter
 
+from tests.clock import Clock
 from tests.telemetry_in_memory import telemetry_in_memory
 from zava.data.query_runner import QueryResult
 from zava.platform import bounded_cache, result_cache
@@ -20,13 +21,6 @@ from zava.platform.result_cache import CacheFigures, ResultCache
 
 _TEXT = TypeAdapter(str)
 _MEBIBYTE = 1_048_576
-
-
-class _Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class _Shared:
@@ -69,16 +63,16 @@ class _Asked:
 
 
 @pytest.fixture
-def clock() -> _Clock:
-    return _Clock()
+def clock() -> Clock:
+    return Clock(1_000.0)
 
 
 @pytest.fixture
-def ask(clock: _Clock) -> _Asked:
+def ask(clock: Clock) -> _Asked:
     return _Asked(ResultCache(30, _MEBIBYTE, clock=clock))
 
 
-async def test_an_answer_is_given_again_until_it_is_as_old_as_the_limit(ask: _Asked, clock: _Clock) -> None:
+async def test_an_answer_is_given_again_until_it_is_as_old_as_the_limit(ask: _Asked, clock: Clock) -> None:
     assert [await ask(), await ask()] == ["answer 1"] * 2
     clock.now += 29.999
     assert await ask() == "answer 1"
@@ -86,7 +80,7 @@ async def test_an_answer_is_given_again_until_it_is_as_old_as_the_limit(ask: _As
     assert await ask() == "answer 2"
 
 
-async def test_its_age_counts_from_before_it_was_made(ask: _Asked, clock: _Clock) -> None:
+async def test_its_age_counts_from_before_it_was_made(ask: _Asked, clock: Clock) -> None:
     async def slow() -> str:
         clock.now += 20
         return "slow"
@@ -242,7 +236,7 @@ def test_a_caller_on_another_event_loop_waits_for_nobody() -> None:
     left_behind.close()
 
 
-async def test_what_another_worker_made_is_given_again_and_ages_on(clock: _Clock) -> None:
+async def test_what_another_worker_made_is_given_again_and_ages_on(clock: Clock) -> None:
     shared = _Shared()
     here, there = (_Asked(ResultCache(30, _MEBIBYTE, shared=shared, clock=clock)) for _ in range(2))
     assert await there() == "answer 1"
