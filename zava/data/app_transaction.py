@@ -9,6 +9,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from zava.data.database_errors import translated
 from zava.data.pools import Pools
+from zava.data.transaction import transaction
 
 
 @asynccontextmanager
@@ -25,7 +26,7 @@ async def app_transaction(
         DatabaseError: whatever else PostgreSQL said, by its SQLSTATE.
     """
     with translated(statement_seconds):
-        async with pools.app.connection() as connection, connection.transaction():
+        async with pools.app.connection() as connection, transaction(connection):
             if statement_seconds is not None:
                 await connection.fetchval(
                     "SELECT set_config('statement_timeout', $1, true)", f"{int(statement_seconds * 1000)}ms"

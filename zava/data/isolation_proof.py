@@ -21,6 +21,7 @@ from zava.data.database_errors import translated
 from zava.data.pools import Pools
 from zava.data.retail_schema import RETAIL_SCHEMA, SHARED_TABLES, TENANT_KEY, TENANT_TABLES
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
+from zava.data.transaction import transaction
 from zava.errors import DatabaseError, DatabaseUnavailableError, IsolationError
 from zava.platform import telemetry
 from zava.platform.shared_task import is_under_way
@@ -31,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _PROVED_SECONDS = 300.0
 _FAILED_SECONDS = 5.0
+_CHECK_SECONDS = 10.0
 _AN_HOUR = 3_600
 _CANNOT_BE_MADE = "checks_can_be_made"
 
@@ -131,7 +133,12 @@ class IsolationProof:
         signer = await self._signers.current()  # before a connection is taken
         try:
             with translated():
-                async with self._pools.reader.connection() as connection, connection.transaction(readonly=True):
+                # Everybody waits for this one run, so it must end: without a word of the server, too.
+                async with (
+                    asyncio.timeout(_CHECK_SECONDS),
+                    self._pools.reader.connection() as connection,
+                    transaction(connection, "BEGIN READ ONLY"),
+                ):
                     failed = await failed_checks(connection, self._signers, signer)
         except DatabaseUnavailableError:
             raise
