@@ -63,6 +63,11 @@ def main() -> int:
     if problem := what_is_missing():
         sys.stderr.write(f"{problem}\n")
         return 1
+    try:
+        httpx2.get(f"http://127.0.0.1:{options.port}/").raise_for_status()
+    except httpx2.HTTPError:
+        sys.stderr.write(f"Nothing answers on port {options.port}: start it with make run PORT={options.port} first.\n")
+        return 1
     asyncio.run(_take(options.port, options.data.resolve()))
     return 0
 

@@ -73,6 +73,14 @@ def test_both_pipelines_run_what_people_run_and_the_real_compiler() -> None:
         assert [step for step in (" .ci/run\n", "az bicep build", "az bicep lint") if step not in text] == [], file
 
 
+def test_dependencies_are_audited_weekly_and_the_history_searched_for_secrets() -> None:
+    security = (GITHUB / "workflows" / "security.yml").read_text("utf-8")
+    audit = "pip-audit --strict --no-deps --disable-pip -r requirements.txt"
+    for step in (audit, "make sbom", "gitleaks detect", "fetch-depth: 0", "codeql-action/analyze", "- cron:"):
+        assert step in security, step
+    assert audit in (PROJECT / "azure-pipelines.yml").read_text("utf-8")
+
+
 def test_a_deployment_follows_the_checks_waits_for_approval_and_holds_no_secret() -> None:
     deploy = _load(GITHUB / "workflows" / "azure-dev.yml")["jobs"]["deploy"]
     assert (deploy["needs"], deploy["environment"]) == ("ci", "production")

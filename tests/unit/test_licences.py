@@ -1,4 +1,4 @@
-"""Everything that is deployed may be used by anybody: no copyleft among what requirements.txt pins."""
+"""Everything that is or may be deployed may be used by anybody: no copyleft among what is pinned for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PROJECT = Path(__file__).parents[2]
 
 _FREE = re.compile(
     r"MIT|MIT[- ]0|MIT License|BSD|BSD License|(2-|3-)Clause BSD License|BSD-[23]-Clause|PSF-2\.0"
-    r"|Apache(-| Software License|[- ]2\.0| Software)*"
+    r"|ISC|Apache(-| Software License|[- ]2\.0| Software)*"
 )
 # By hand, where the package says nothing that can be read or is not installed here, each with where it says so.
 _BY_HAND = {
@@ -24,9 +24,10 @@ _BY_HAND = {
 
 
 def _pinned() -> Iterator[str]:
-    for line in (_PROJECT / "requirements.txt").read_text("utf-8").splitlines():
-        if found := re.match(r"([A-Za-z0-9_.-]+)(?:\[.*\])?==", line):
-            yield found[1]
+    for file in ("requirements.txt", "requirements-monitor.txt"):
+        for line in (_PROJECT / file).read_text("utf-8").splitlines():
+            if found := re.match(r"([A-Za-z0-9_.-]+)(?:\[.*\])?==", line):
+                yield found[1]
 
 
 def _licence(name: str) -> str:
@@ -52,3 +53,15 @@ def test_nothing_that_is_deployed_is_under_copyleft() -> None:
 
 def test_what_was_looked_up_by_hand_is_still_pinned() -> None:
     assert set(_BY_HAND) <= set(_pinned())
+
+
+def test_the_licences_told_in_the_decisions_are_those_of_the_packages() -> None:
+    deployed = (_PROJECT / "docs/decisions.md").read_text("utf-8").partition("\nLaptop (")[0]
+    told = {
+        re.sub(r"\[.*|\s.*", "", name): licence
+        for names, licence in re.findall(r"^\| ([a-z][^|]*) \| [^|]+ \| ([^|]+) \|$", deployed, re.MULTILINE)
+        for name in names.split(", ")
+        if licence != "licence"
+    }
+    assert len(told) > 14
+    assert told == {name: _licence(name).removesuffix(" License") for name in told}
