@@ -42,7 +42,7 @@ class ResourceManager:
         """One call, waited for to its end when Azure goes on with it in the background.
 
         Raises:
-            ResourceManagerError: Azure said no, or was not through after 15 minutes.
+            ResourceManagerError: Azure said no, was not through after 15 minutes, or sent us to another address.
         """
         what = f"{method} {path.rsplit('/providers/', 1)[-1]}"
         answer = await self._send(method, f"{ADDRESS}{path}?api-version={version}", what, body)
@@ -61,6 +61,8 @@ class ResourceManager:
         return answer.json() if answer.content else {}
 
     async def _send(self, method: str, url: str, what: str, body: Mapping[str, Any] | None) -> httpx2.Response:
+        if not url.startswith(f"{ADDRESS}/"):  # the answer names where its operation is looked at
+            raise ResourceManagerError(f"{what} is said to go on at another address, which gets no token: {url[:100]}")
         headers = {"Authorization": f"Bearer {await self._token()}"}
         try:
             answer = await self._client.request(method, url, json=body, headers=headers, timeout=_ONE_CALL_SECONDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from scripts.patience import patiently
 from zava.data.tenant_context import SigningKey
 from zava.platform.secret_names import SecretName
 from zava.platform.signing_key import load_private_key, new_private_key, public_pem
+from zava.platform.whole_file import write_whole
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
@@ -63,8 +63,7 @@ class VaultSetup:
         file = self._folder / PRIVATE_KEY_FILE
         if not file.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as private:
-                private.write(new_private_key())
+            write_whole(file, new_private_key(), 0o600, keep=True)
         return public_pem(load_private_key(file.read_bytes())).decode()
 
     async def _read(self, name: SecretName) -> str | None:

@@ -18,6 +18,7 @@ class ResourceManagerStandIn:
     calls: method and last parts of the path of every change.
     refuses: a method that is answered with 403.
     restart_waits: a parameter of the database server is in force only after a restart.
+    operations: where it says that its long operations can be looked at.
     """
 
     def __init__(self) -> None:
@@ -25,6 +26,7 @@ class ResourceManagerStandIn:
         self.calls: list[tuple[str, str]] = []
         self.refuses = ""
         self.restart_waits = True
+        self.operations = f"https://{HOST}/operations/1"
         self.server = HttpServer(self._handle, HOST)
 
     async def _handle(self, request: Request) -> Reply:
@@ -46,9 +48,7 @@ class ResourceManagerStandIn:
                 self.rules[name] = json.loads(request.body)["properties"]
             elif request.method == "DELETE":
                 self.rules.pop(name, None)
-        return _reply(
-            202, None, {"Azure-AsyncOperation": f"https://{HOST}/operations/1?api-version=1", "Retry-After": "0"}
-        )
+        return _reply(202, None, {"Azure-AsyncOperation": f"{self.operations}?api-version=1", "Retry-After": "0"})
 
 
 def _reply(status: int, document: Any, headers: dict[str, str] | None = None) -> Reply:

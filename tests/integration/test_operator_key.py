@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,6 +129,16 @@ def test_the_private_key_is_the_operators_alone_and_never_overwritten(
         assert stat.S_IMODE((pair / "private_key.pem").stat().st_mode) == 0o600
     assert mint.main(["key-pair", str(pair)]) == 1
     assert "File exists" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there can a process be kept from writing more")
+def test_a_key_that_could_not_be_written_whole_is_not_there(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "zava.platform.mint", "key-pair", str(tmp_path)]
+    limited = f"ulimit -f 0; exec {shlex.join(command)}"
+    failed = subprocess.run(["sh", "-c", limited], check=False, capture_output=True, text=True)
+    assert (failed.returncode, "File too large" in failed.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ import pytest
 
 from tests.sample_directory import SampleDirectory, ids
 from zava.local import data_folder
-from zava.local.data_folder import write_whole
 from zava.local.token_issuer import LocalIssuer, TokenIssuerError, main
 from zava.platform.jwks import JwksCache
 from zava.platform.token_verifier import JwtVerifier, TrustedIssuer
+from zava.platform.whole_file import write_whole
 from zava.protocol.authentication import Authentication
 from zava.services.access import AccessRules
 

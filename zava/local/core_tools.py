@@ -15,10 +15,11 @@ import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
-from zava.local.data_folder import DataFolderError, write_whole
+from zava.local.data_folder import DataFolderError
 from zava.local.environment import prepared
 from zava.local.postgres import LocalPostgresError
 from zava.local.token_issuer import TokenIssuerError
+from zava.platform.whole_file import write_whole
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"

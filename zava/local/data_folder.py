@@ -5,12 +5,10 @@ Standard library only, and nothing newer than Python 3.8: `make clean-data` runs
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import hashlib
 import os
-import secrets
 from pathlib import Path
 
 MARKER = "zava.lock"
@@ -89,24 +87,6 @@ def make_folder(path: Path, mode: int) -> None:
     if not path.is_dir():
         path.mkdir()
         path.chmod(mode)
-
-
-def write_whole(path: Path, content: bytes, mode: int, *, keep: bool = False) -> None:
-    """Write a file so that nobody ever reads half of it, nor anybody whom `mode` keeps out any of it.
-
-    With `keep` a file that is there stays: of two first starts at the same time both go on with the same content.
-    """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content)
-        if keep:
-            with contextlib.suppress(FileExistsError):
-                path.hardlink_to(draft)  # unlike a rename it takes no other file's place
-        else:
-            draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def explain(home: Path, problem: OSError) -> str:

@@ -22,11 +22,11 @@ from zava.data.migrate import migrate
 from zava.data.signing_keys import SigningKeys
 from zava.data.tenant_context import SigningKey
 from zava.local import sample_data
-from zava.local.data_folder import write_whole
 from zava.local.postgres import LocalPostgres
 from zava.local.token_issuer import AUDIENCE, ISSUER, LocalIssuer
 from zava.platform.embedders import minilm
 from zava.platform.settings import Settings
+from zava.platform.whole_file import write_whole
 
 DATABASE = "zava"
 ADMINISTRATOR = "zava_admin"

@@ -14,13 +14,14 @@ from pathlib import Path
 import asyncpg
 
 from zava.local import dev_host
-from zava.local.data_folder import DataFolderError, write_whole
+from zava.local.data_folder import DataFolderError
 from zava.local.environment import prepared
 from zava.local.functions_engine import DevHostError
 from zava.local.postgres import LocalPostgresError
 from zava.local.sample_rows import SampleSize
 from zava.local.token_issuer import LocalIssuer, TokenIssuerError
 from zava.platform.settings import SettingsError
+from zava.platform.whole_file import write_whole
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _ROLES = (

@@ -20,6 +20,7 @@ from zava.local import data_folder
 from zava.local.stores import STORES
 from zava.platform.identity import PERMISSIONS, REGIONAL_MANAGER, STORE_MANAGER, SUPER_ADMIN
 from zava.platform.signing_key import load_private_key, new_private_key, public_jwk, sign_token
+from zava.platform.whole_file import write_whole
 
 ISSUER = "zava-auth"
 AUDIENCE = "mcp-server"
@@ -53,7 +54,7 @@ class LocalIssuer:
             folder.mkdir(exist_ok=True)
             self._key = _private_key(folder / "private_key.pem")
             document = {"keys": [public_jwk(self._key.public_key())]}
-            data_folder.write_whole(self._jwks, json.dumps(document).encode(), 0o644)
+            write_whole(self._jwks, json.dumps(document).encode(), 0o644)
         except data_folder.DataFolderError as problem:
             raise TokenIssuerError(str(problem)) from None
         except OSError as problem:
@@ -115,7 +116,7 @@ class LocalIssuer:
 
 def _private_key(path: Path) -> RSAPrivateKey:
     if not path.exists():
-        data_folder.write_whole(path, new_private_key(), 0o600, keep=True)
+        write_whole(path, new_private_key(), 0o600, keep=True)
     try:
         return load_private_key(path.read_bytes())
     except ValueError:

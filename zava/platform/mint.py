@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from zava.platform.operator_key import PRIVATE_KEY_SECRET
 from zava.platform.secret_source import KeyVaultSecrets, key_vault_client
 from zava.platform.settings import Settings
 from zava.platform.signing_key import LONGEST_LIFETIME_HOURS, load_private_key, new_private_key, public_pem, sign_token
+from zava.platform.whole_file import write_whole
 
 _LIFETIME_HOURS = 8.0
 
@@ -59,12 +61,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _key_pair(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
-    pem = new_private_key()
     private = folder / "private_key.pem"
-    with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pem)
+    if private.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(private))
+    write_whole(private, new_private_key(), 0o600, keep=True)
     public = folder / "public_key.pem"
-    public.write_bytes(public_pem(load_private_key(pem)))
+    public.write_bytes(public_pem(load_private_key(private.read_bytes())))
     return f"Made {private} and {public}."
 
 
