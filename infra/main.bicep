@@ -283,7 +283,6 @@ output POSTGRES_HOST string = postgres.outputs.host
 output POSTGRES_SERVER_NAME string = postgres.outputs.name
 output POSTGRES_DATABASE string = databaseName
 output POSTGRES_ADMIN_USER string = postgres.outputs.administratorName
-output POSTGRES_MAX_CONNECTIONS int = postgres.outputs.maxConnections
 output POSTGRES_READER_CONNECTION_LIMIT int = size.readerConnectionLimit
 output POSTGRES_APP_CONNECTION_LIMIT int = size.appConnectionLimit
 output APP_IDENTITY_OBJECT_ID string = identities.outputs.appPrincipalId

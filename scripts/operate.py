@@ -27,10 +27,11 @@ import httpx2
 from azure.core.exceptions import AzureError
 
 from scripts.database import command_environment
-from scripts.postprovision import POSTGRES_SCOPE, Deployment, SetupError, own_address
+from scripts.postprovision import Deployment, SetupError, own_address
 from scripts.resource_manager import SCOPE, ResourceManager, ResourceManagerError, reachable
 from zava.errors import MCPError
 from zava.platform.credential import SharedCredential, azure_credential
+from zava.platform.database_login import SCOPE as POSTGRES_SCOPE
 
 # Not the hook's rule: whichever of the two ends first must not shut the other one out.
 _RULE = "zava-operator"

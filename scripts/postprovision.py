@@ -39,9 +39,9 @@ from scripts.vault import VaultSetup  # noqa: E402
 from zava.data.administration import AdministratorConnection, LoginLimits  # noqa: E402
 from zava.errors import MCPError  # noqa: E402
 from zava.platform.credential import SharedCredential, azure_credential  # noqa: E402
+from zava.platform.database_login import SCOPE as POSTGRES_SCOPE  # noqa: E402
 from zava.platform.secret_source import key_vault_client  # noqa: E402
 
-POSTGRES_SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
 _ADDRESS_ECHO = "https://api.ipify.org"
 
 

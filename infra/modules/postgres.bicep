@@ -111,4 +111,3 @@ output id string = server.id
 output name string = server.name
 output host string = server.properties.fullyQualifiedDomainName
 output administratorName string = administratorName
-output maxConnections int = maxConnections

@@ -48,6 +48,6 @@ class TokenVerifier(Protocol):
 
         Raises:
             AuthenticationError: the token is malformed, expired, foreign or not signed by the issuer.
-            ServiceUnavailableError: the issuer's keys were never had, so nothing can be said about the token.
+            ServiceUnavailableError: the issuer's keys cannot be had, so nothing can be said about the token.
         """
         ...

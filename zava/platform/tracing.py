@@ -58,9 +58,7 @@ class span:  # noqa: N801  (used as a function is)
     ) -> None:
         context.detach(self._token)
         if problem is not None:
-            self._span.set_attribute(
-                "error.type", problem.code if isinstance(problem, MCPError) else type(problem).__name__
-            )
+            self._span.set_attribute("error.type", error_type(problem))
             self._span.set_status(StatusCode.ERROR)
         self._span.end()
 

@@ -1,5 +1,5 @@
 -- Product search by words and by meaning, and what keeps the vectors fresh. Vectors get an index only when there are many
--- of them, one a model (zava/data/embedding_index.py): below about 10 000 the exact scan is as fast and misses nothing.
+-- of them, one a model (zava/data/embedding_models.py): below about 10 000 the exact scan is as fast and misses nothing.
 
 -- An index on an expression instead of a column: SELECT * on products stays what a reader wants to see. The expression
 -- stands in zava/data/product_search.py too, and must be the same to the letter.
