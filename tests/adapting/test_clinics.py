@@ -58,5 +58,5 @@ def test_each_clinic_sees_its_own_rows_and_the_tests_that_stay_pass(clinics: Pat
 
 def test_every_edited_file_is_named_on_the_page() -> None:
     patched = set(re.findall(r"^\+\+\+ b/(.*)$", (PROJECT / "docs/adapting/clinics.patch").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`([a-z_0-9/]+\.(?:py|sql))`", _PAGE))
+    named = set(re.findall(r"`([a-z_0-9/]+\.(?:py|sql|html))`", _PAGE))
     assert {path for path in patched if not any(path.endswith(name) for name in named)} == set()

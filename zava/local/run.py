@@ -48,6 +48,10 @@ def main(arguments: list[str]) -> int:
     except asyncpg.DiskFullError:
         print(f"The disk that holds {data} is full: free about 1 GB and start again.", file=sys.stderr)
         return 1
+    except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+        # Where it cannot write its log of changes, PostgreSQL ends itself instead of refusing the statement.
+        print(f"PostgreSQL ended, see {data / 'postgres.log'}: a full disk needs about 1 GB.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0
