@@ -70,7 +70,7 @@ adapting: $(VENV)/dev.stamp  ## do docs/adapting.md: put other tables and tenant
 runtime: $(VENV)/dev.stamp  ## run the tests on Microsoft's own Functions runtime (Python 3.13: make runtime PYTHON=python3.13)
 	$(BIN) -m pip install --quiet --disable-pip-version-check -r requirements-runtime.txt
 	$(BIN) -m pytest tests/e2e/runtime tests/deployment/test_package.py tests/e2e/test_shutdown.py \
-	  tests/integration/test_telemetry_export.py
+	  tests/integration/test_telemetry_export.py tests/integration/test_telemetry_outages.py
 
 check: $(VENV)/dev.stamp  ## format, lint, types, layers and Bicep, as CI does
 	$(BIN) -m ruff format --check .

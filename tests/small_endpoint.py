@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
+import pytest
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from pydantic import Field
@@ -125,6 +126,10 @@ def modern(method: str, params: dict[str, Any] | None = None, *, version: str = 
         "io.modelcontextprotocol/clientCapabilities": {},
     } | params.get("_meta", {})
     return post({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, **headers)
+
+
+in_both_eras = pytest.mark.parametrize("era", [pytest.param(handshake, id=HANDSHAKE), pytest.param(modern, id=MODERN)])
+"""Runs a test once with each of the two ways to make a request, as its argument `era`."""
 
 
 def tool(name: str, /, **arguments: object) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from tests.azure_standins.collector import KEY, Collector
 from tests.services import missing
+from tests.telemetry_exporting import shipped
 from tests.unit.test_masking import CORPUS
-from zava.platform import logs
 from zava.platform.telemetry_backends.connection_string import Destination
 
 if importlib.util.find_spec("azure.monitor") is None:
@@ -30,13 +30,8 @@ _log = logging.getLogger("zava.tests")
 def telemetry(collector: Collector, tmp_path: Path) -> Iterator[AzureMonitorTelemetry]:
     telemetry = AzureMonitorTelemetry(Destination(KEY, collector.endpoint), {"service.name": "zava-tests"}, tmp_path)
     assert collector.requests == []
-    own = logging.getLogger(logs.OWN)
-    level = own.level
-    own.setLevel(logging.INFO)
-    stop = logs.ship(telemetry.log, on_azure=False)
-    yield telemetry
-    stop()
-    own.setLevel(level)
+    with shipped(telemetry.log):
+        yield telemetry
     telemetry.shutdown(5)
 
 

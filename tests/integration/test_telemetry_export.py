@@ -1,4 +1,4 @@
-"""What arrives at Application Insights, what does not, and what happens while it is away."""
+"""What arrives at Application Insights, and what does not."""
 
 from __future__ import annotations
 
@@ -6,73 +6,26 @@ import json
 import logging
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind, StatusCode
 from pydantic import TypeAdapter, ValidationError
 
+from tests import telemetry_exporting
 from tests.azure_standins.collector import KEY, Collector
 from tests.azure_standins.identity_endpoint import IdentityEndpoint
+from tests.telemetry_exporting import TAGS, Exporting, exporting
 from tests.unit.test_masking import CORPUS
 from zava.errors import QueryError
-from zava.platform import logs
 from zava.platform.credential import SharedCredential, azure_credential
-from zava.platform.telemetry_backends import queued
 from zava.platform.telemetry_backends.aggregates import MOST_SERIES
-from zava.platform.telemetry_backends.choice import sampler
-from zava.platform.telemetry_backends.envelopes import Envelopes
-from zava.platform.telemetry_backends.opencensus import TokenSource, open_delivery
-from zava.platform.telemetry_backends.queued import QueuedTelemetry
 
-_TAGS = {"ai.cloud.role": "zava-tests"}
 _log = logging.getLogger("zava.tests")
-
-
-class _Exporting:
-    """A backend, and loggers and tracers that lead to it and to nothing else."""
-
-    def __init__(
-        self, collector: Collector, folder: Path, credential: TokenSource | None, metrics_interval: float
-    ) -> None:
-        self.telemetry = QueuedTelemetry(
-            Envelopes(KEY, _TAGS),
-            lambda: open_delivery(collector.endpoint, folder, credential, pause=0.05, timeout=0.3),
-            interval=0.05,
-            metrics_interval=metrics_interval,
-        )
-        provider = TracerProvider(sampler=sampler(1), shutdown_on_exit=False)
-        provider.add_span_processor(self.telemetry)
-        self.tracer = provider.get_tracer("tests")
-
-
-@pytest.fixture
-def export(collector: Collector, tmp_path: Path) -> Iterator[_Exporting]:
-    with _exporting(collector, tmp_path) as export:
-        yield export
-
-
-@contextmanager
-def _exporting(
-    collector: Collector, folder: Path, credential: TokenSource | None = None, metrics_interval: float = 60
-) -> Generator[_Exporting]:
-    export = _Exporting(collector, folder, credential, metrics_interval)
-    own = logging.getLogger(logs.OWN)
-    level = own.level
-    own.setLevel(logging.INFO)
-    stop = logs.ship(export.telemetry.log, on_azure=False)
-    try:
-        yield export
-    finally:
-        stop()
-        own.setLevel(level)
-        export.telemetry.shutdown(5)
+export = telemetry_exporting.export  # a fixture
 
 
 def _fail_in_the_database() -> None:
@@ -83,7 +36,7 @@ def _fail_in_the_database() -> None:
 
 
 def test_a_call_arrives_as_a_request_with_its_steps_its_records_and_its_failure_under_one_operation(
-    export: _Exporting, collector: Collector
+    export: Exporting, collector: Collector
 ) -> None:
     with export.tracer.start_as_current_span("tools/call search", kind=SpanKind.SERVER) as request:
         with export.tracer.start_as_current_span(
@@ -141,7 +94,7 @@ def test_a_call_arrives_as_a_request_with_its_steps_its_records_and_its_failure_
     assert failure["properties"]["message"] == "request c1 failed"
     kept_under = {item["data"]["baseType"]: item["tags"] for item in collector.items}
     assert all(item["tags"]["ai.operation.id"] == operation for item in collector.items)
-    assert kept_under["RequestData"] == _TAGS | {
+    assert kept_under["RequestData"] == TAGS | {
         "ai.operation.id": operation,
         "ai.operation.name": "tools/call search",
     }
@@ -151,7 +104,7 @@ def test_a_call_arrives_as_a_request_with_its_steps_its_records_and_its_failure_
     assert {request.path for request in collector.requests} == {"/v2.1/track"}
 
 
-def test_metrics_arrive_as_count_sum_least_and_most_by_dimensions(export: _Exporting, collector: Collector) -> None:
+def test_metrics_arrive_as_count_sum_least_and_most_by_dimensions(export: Exporting, collector: Collector) -> None:
     for value in (3.0, 9.0, 120.5):
         export.telemetry.record("query_duration", value, type="search")
     export.telemetry.record("query_duration", 1, type="sales")
@@ -183,7 +136,7 @@ def test_metrics_arrive_as_count_sum_least_and_most_by_dimensions(export: _Expor
 
 
 def test_too_many_series_are_put_together_and_none_of_their_values_is_lost(
-    export: _Exporting, collector: Collector
+    export: Exporting, collector: Collector
 ) -> None:
     for number in range(MOST_SERIES + 50):
         export.telemetry.count("query_total", type=f"type {number}")
@@ -194,7 +147,7 @@ def test_too_many_series_are_put_together_and_none_of_their_values_is_lost(
     assert [data["metrics"][0]["count"] for data in arrived if data["properties"] == {"overflow": "true"}] == [50]
 
 
-def test_no_secret_leaves_by_any_way(export: _Exporting, collector: Collector) -> None:
+def test_no_secret_leaves_by_any_way(export: Exporting, collector: Collector) -> None:
     for text, secret, _ in CORPUS.values():
         with export.tracer.start_as_current_span(text, attributes={"note": text, "gen_ai.prompt.name": secret}) as span:
             span.set_status(StatusCode.ERROR, text)
@@ -227,7 +180,7 @@ def _read_as_number() -> None:
 
 @pytest.mark.parametrize(("fail", "told"), [(_insert_again, "SQLSTATE 23505"), (_read_as_number, "int_parsing")])
 def test_what_a_driver_or_a_validator_quotes_is_not_repeated(
-    fail: Callable[[], None], told: str, export: _Exporting, collector: Collector
+    fail: Callable[[], None], told: str, export: Exporting, collector: Collector
 ) -> None:
     try:
         fail()
@@ -238,81 +191,6 @@ def test_what_a_driver_or_a_validator_quotes_is_not_repeated(
     assert "Lovelace" not in json.dumps(collector.items)
 
 
-def _hang(collector: Collector) -> None:
-    collector.hang = True
-
-
-def _answer(status: int) -> Callable[[Collector], None]:
-    def answer(collector: Collector) -> None:
-        collector.status = status
-
-    return answer
-
-
-@pytest.mark.parametrize(
-    "fail",
-    [_answer(0), _answer(401), _answer(429), _answer(500), _answer(503), _hang],
-    ids=["connection refused", "token refused", "throttled", "failing", "away", "hanging"],
-)
-def test_what_cannot_be_delivered_is_kept_and_delivered_later(
-    fail: Callable[[Collector], None], export: _Exporting, collector: Collector, tmp_path: Path
-) -> None:
-    fail(collector)
-    for number in range(250):
-        export.telemetry.event("told", number=number)
-    assert not export.telemetry.flush(5)
-    assert collector.items == []
-    assert any(tmp_path.iterdir())
-    collector.status, collector.hang = 200, False
-    # At least once: a request that hung may be taken in the end, and its items come again.
-    collector.wait_until(
-        lambda: {data["measurements"]["number"] for data in collector.of("EventData")} == set(range(250))
-    )
-
-
-def test_what_one_process_could_not_deliver_the_next_one_does(collector: Collector, tmp_path: Path) -> None:
-    collector.status = 503
-    with _exporting(collector, tmp_path) as first:
-        first.telemetry.event("told", number=1)
-        assert not first.telemetry.flush(5)
-    collector.status = 200
-    with _exporting(collector, tmp_path) as second:
-        second.telemetry.event("told", number=2)
-        arrived = collector.wait_for("EventData", 2)
-    assert {data["measurements"]["number"] for data in arrived} == {1, 2}
-
-
-def test_while_the_collector_hangs_nobody_waits_and_a_flush_ends_in_time(
-    export: _Exporting, collector: Collector
-) -> None:
-    collector.hang = True
-    export.telemetry.event("told", number=0)
-    started = time.perf_counter()
-    for number in range(1_000):
-        export.telemetry.event("told", number=number)
-        export.telemetry.record("query_duration", number)
-    told = time.perf_counter() - started
-    assert not export.telemetry.flush(0.1)
-    assert told < 0.5
-    assert time.perf_counter() - started < told + 0.4
-    collector.hang = False
-
-
-def test_a_full_queue_drops_what_comes_and_says_how_much(
-    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queued, "MOST_WAITING", 10)
-    collector.hang = True
-    with _exporting(collector, tmp_path, metrics_interval=0.5) as export:
-        for number in range(500):
-            export.telemetry.event("told", number=number)
-        collector.hang = False
-        told = len(collector.wait_for("EventData", 1))
-        lost = [data["metrics"][0]["value"] for data in collector.wait_for("MetricData", 1)]
-    assert told + sum(lost) == 500
-    assert told < 500
-
-
 def test_a_resource_without_local_authentication_gets_the_managed_identitys_token(
     collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,7 +199,7 @@ def test_a_resource_without_local_authentication_gets_the_managed_identitys_toke
         for name, value in identity.environment().items():
             monkeypatch.setenv(name, value)
         credential = SharedCredential(lambda: azure_credential("", on_azure=True))
-        with _exporting(collector, tmp_path, credential) as export:
+        with exporting(collector, tmp_path, credential) as export:
             identity.status = 400
             export.telemetry.event("told", number=1)
             assert not export.telemetry.flush(10)

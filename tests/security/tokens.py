@@ -1,6 +1,7 @@
 """Tokens and headers, good and hostile, with the HTTP status each must get: add to them, never take one away.
 
-A case builds its request headers from a running issuer. 200 means admitted.
+A case builds its request headers from a running issuer. 200 means admitted. It is long because it is one table: what
+stands next to what is how a gap is seen.
 """
 
 from __future__ import annotations
