@@ -75,6 +75,13 @@ class Database:
     async def superuser(self) -> asyncpg.Connection:
         return await self.cluster.superuser(self.name).open()
 
+    async def prepare_roles(self) -> None:
+        """Privileges on the database and its roles' settings: all that a copy does not bring along."""
+        secrets = self.cluster.secrets
+        await prepare_roles(
+            self.administrator, reader_password=secrets.reader_password, app_password=secrets.app_password
+        )
+
     def transactions(self, pools: Pools, signer: ContextSigner | None = None) -> TenantTransactions:
         """What the app opens transactions with, or the same with another signer."""
         key = SigningKey.parse(self.cluster.secrets.tenant_signing_key)
@@ -122,12 +129,7 @@ async def _create_clone(cluster: Cluster, name: str) -> Database:
     finally:
         await maintenance.close()
     clone = _clone(cluster, name)
-    # Privileges on a database and its roles' settings are not copied with a template; all else is.
-    await prepare_roles(
-        clone.administrator,
-        reader_password=cluster.secrets.reader_password,
-        app_password=cluster.secrets.app_password,
-    )
+    await clone.prepare_roles()
     return clone
 
 

@@ -11,12 +11,10 @@ import asyncpg
 
 from tests.conftest import Database
 from tests.security.canaries import Evidence, plant, remove_other_stores
-from zava.data.administration import prepare_roles
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
 from zava.data.tenant_transaction import TenantTransactions
-from zava.local.environment import prepare_schema
 from zava.local.stores import STORES
 
 SEATTLE = STORES[0]
@@ -54,12 +52,9 @@ class Planted:
 
     async def mend_reader(self) -> None:
         """Undo what a session of the reader can do to its own role once READ ONLY is gone: password and settings."""
-        secrets = self.database.cluster.secrets
         await self.superuser.execute("ALTER ROLE zava_reader RESET ALL")
         await self.superuser.execute(f"ALTER ROLE zava_reader IN DATABASE {self.database.name} RESET ALL")
-        await prepare_roles(
-            self.database.administrator, reader_password=secrets.reader_password, app_password=secrets.app_password
-        )
+        await self.database.prepare_roles()
 
 
 async def make_planted(database: Database) -> None:
@@ -88,7 +83,7 @@ async def copy_of(database: Database, name: str) -> Database:
     await maintenance.execute(f"CREATE DATABASE {name} TEMPLATE {database.name} OWNER zava_admin")
     await maintenance.close()
     copy = dataclasses.replace(database, name=name, environment=database.environment | {"POSTGRES_DATABASE": name})
-    await prepare_schema(copy.administrator, database.cluster.secrets)
+    await copy.prepare_roles()
     return copy
 
 
