@@ -1,4 +1,7 @@
-"""Work that several callers share: who comes while it goes on waits for it, who comes later begins it anew."""
+"""Whether work that several callers share is still under way, on this event loop.
+
+Who comes while it goes on waits for it, who comes later begins it anew.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,10 @@ def exported(span: ReadableSpan) -> ReadableSpan:
 
 
 def _name(span: ReadableSpan, attributes: dict[str, object]) -> str:
-    """The `mcp` package names its spans with a target as the caller wrote it; only a tool's was checked since."""
+    """The `mcp` package names its spans with a target as the caller wrote it, and a tool's name is checked since.
+
+    A prompt's or a resource's is, too, where the request came as far as the gate; which ones did cannot be seen here.
+    """
     method = attributes.get("mcp.method.name")
     name = span.name if method in (None, "tools/call") else str(method)
     return mask(name)[:_MOST_CHARACTERS_OF_A_NAME]
