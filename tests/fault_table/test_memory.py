@@ -1,4 +1,4 @@
-"""A worker that has answered ten thousand calls holds hardly more memory than one that has answered two thousand."""
+"""A worker that has answered many calls holds hardly more memory than one that has answered a part of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ import psutil
 import pytest
 
 from tests.conftest import Database
+from tests.fault_table.load import GOOD, Load
+from tests.fault_table.stage import Stage
 from tests.small_endpoint import handshake, tool
 from zava import bootstrap
 
 _GROWTH_MIB = 12.0
 _AT_ONCE = 8
+_WARM_CALLS = 600
+_PROCESS_GROWTH_MIB = 2.0
 _CALLS: tuple[Callable[[int], Any], ...] = (
     lambda number: tool("execute_sales_query", postgresql_query=f"SELECT count(*) + {number} AS n FROM orders"),
     lambda _number: tool("execute_sales_query", postgresql_query="SELECT nothing FROM orders"),
@@ -50,3 +54,20 @@ async def test_memory_does_not_grow_with_calls(database: Database) -> None:
         logging.disable(logging.NOTSET)
         await application.pools.close()
     assert held[1] - held[0] < _GROWTH_MIB, held
+
+
+@pytest.mark.timeout(300)
+async def test_a_worker_process_under_mixed_load_does_not_grow(stage: Stage) -> None:
+    """Of its own, as on Azure: with telemetry, Redis, the embedder, and connections that come and go."""
+    worker = await asyncio.to_thread(stage.new_worker)
+    load, held = Load(stage.callers, stage.evidence, pause=0), list[float]()
+    try:
+        async with load.running(worker.url):
+            for until in (_WARM_CALLS, 2 * _WARM_CALLS):
+                await load.calls(until, seconds=120)
+                held.append(await asyncio.to_thread(worker.memory_held))
+    finally:
+        worker.stop()
+    assert set(load.tally.codes) <= GOOD
+    assert load.tally.violations == []
+    assert held[1] - held[0] < _PROCESS_GROWTH_MIB, held

@@ -53,6 +53,11 @@ class Worker:
         """The coroutines of its event loop's tasks."""
         return tuple(self.tell("name tasks"))
 
+    def memory_held(self) -> float:
+        """Its resident size in MiB, once garbage was collected and free memory given back."""
+        self.tell("give free memory back")
+        return self._seen.memory_info().rss / 2**20
+
     def connections_to(self, port: int) -> int:
         """Its sockets to a port, the half-closed ones too."""
         return sum(bool(each.raddr) and each.raddr.port == port for each in self._seen.net_connections("tcp"))

@@ -19,7 +19,7 @@ from zava.local.functions_host import FunctionsHost
 
 NOTICE = (
     "This is a development host, not Azure Functions: no keys or auth levels, no Easy Auth, no extension bundles, "
-    "no singleton lease and no catching up of missed timers, no 230 s limit, and one process only."
+    "no singleton lease and no catching up of missed timers, no 230 s limit or functionTimeout, and one process only."
 )
 
 
