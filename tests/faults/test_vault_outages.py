@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,13 @@ from zava.platform.secret_names import SecretName
 from zava.platform.secret_source import DEADLINE_SECONDS, OPEN_SECONDS
 
 KEY = SecretName.TENANT_SIGNING_KEY
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _clients_are_imported() -> None:
+    """They are large: what is timed here is waiting, not reading them."""
+    for name in ("azure.identity", "azure.keyvault.secrets"):
+        importlib.import_module(name)
 
 
 @pytest.fixture
