@@ -89,7 +89,7 @@ async def test_a_component_that_hangs_or_fails_holds_up_and_ends_nothing() -> No
 async def test_whoever_asks_within_a_few_seconds_gets_the_same_answer() -> None:
     now = 0.0
     probe = _Probe("database", _says("ok"))
-    checks = HealthChecks([probe], kept_seconds=3, clock=lambda: now)
+    checks = HealthChecks([probe], clock=lambda: now)
     reports = await asyncio.gather(*(checks.report() for _ in range(20)))
     assert len({id(report) for report in reports}) == 1
     now = 2.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -39,4 +40,14 @@ def test_a_folder_that_somebody_may_have_prepared_is_not_used(tmp_path: Path, ma
     own = _own_folder(folder)
     assert own != folder
     assert stat.S_IMODE(own.lstat().st_mode) == 0o700
+    own.rmdir()
+
+
+def test_a_folder_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "telemetry"
+    folder.mkdir(mode=0o700)
+    owner = folder.stat().st_uid
+    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    own = _own_folder(folder)
+    assert own != folder
     own.rmdir()
