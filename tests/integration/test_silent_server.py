@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -13,9 +14,11 @@ from zava.data import isolation_proof
 from zava.data.app_transaction import app_transaction
 from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
-from zava.data.tenant_context import ContextSigner, SigningKey
-from zava.errors import DatabaseUnavailableError
+from zava.data.tenant_context import ContextSigner, SigningKey, TenantScope
+from zava.data.tenant_transaction import TenantTransactions
+from zava.errors import DatabaseUnavailableError, QueryTimeoutError
 from zava.local.environment import settings_of
+from zava.local.stores import STORES
 
 # The deadlines below, a second for the rollback and two for giving the connection back, and as much again.
 _TOO_LONG_SECONDS = 8.0
@@ -93,6 +96,25 @@ async def test_a_cancelled_transaction_is_left_within_a_moment_and_its_place_is_
         with pytest.raises(TimeoutError):
             await ask()
         while pools.app.use.lent:  # given back in the background
+            await asyncio.sleep(0.05)
+
+
+async def test_a_tenants_call_ends_at_its_deadline_and_its_place_is_free(database: Database) -> None:
+    signer = ContextSigner(SigningKey.parse(database.cluster.secrets.tenant_signing_key))
+    scope = TenantScope(frozenset({STORES[0].store_id}), "0" * 64)
+    async with asyncio.timeout(_TOO_LONG_SECONDS), _relayed(database) as (relay, pools):
+        proof = IsolationProof(pools, signer)
+        await proof.ensure()
+        transactions = TenantTransactions(pools, signer, proof)
+
+        async def ask() -> None:
+            async with transactions.open(scope, timeout_seconds=1, deadline=time.monotonic() + 0.3) as connection:
+                relay.fall_silent()
+                await connection.fetchval("SELECT 1")
+
+        with pytest.raises(QueryTimeoutError):
+            await ask()
+        while pools.reader.use.lent:
             await asyncio.sleep(0.05)
 
 

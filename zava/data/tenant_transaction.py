@@ -20,6 +20,7 @@ from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.retail_schema import RETAIL_SCHEMA
 from zava.data.tenant_context import ContextSigner, TenantScope
+from zava.data.transaction import transaction
 from zava.errors import IsolationError, QueryTimeoutError
 
 # What an earlier transaction left on the session ends here, because nobody else ends it: settings, of which some would
@@ -77,7 +78,7 @@ class TenantTransactions:
                 async with asyncio.timeout_at(_on_loop_clock(deadline)):
                     await self._proof.ensure()
                     await self._signers.current()  # fetched, if need be, before a connection is taken
-                    async with self._pools.reader.connection() as connection, _transaction(connection):
+                    async with self._pools.reader.connection() as connection, transaction(connection, _BEGIN):
                         statement_seconds = max(0.05, min(timeout_seconds, deadline - time.monotonic()))
                         await self._begin(connection, scope, statement_seconds)
                         yield connection
@@ -98,18 +99,6 @@ class TenantTransactions:
                 "The database did not confirm which stores this call may see, so nothing was read.",
                 "Report this to the operator; trying again rarely helps.",
             )
-
-
-@asynccontextmanager
-async def _transaction(connection: PoolConnectionProxy) -> AsyncGenerator[None]:
-    # asyncpg's own would take one more round trip for what stands behind BEGIN.
-    await connection.execute(_BEGIN)
-    try:
-        yield
-    except BaseException:
-        await connection.execute("ROLLBACK")
-        raise
-    await connection.execute("COMMIT")
 
 
 async def _verified(connection: PoolConnectionProxy, signer: ContextSigner, scope: TenantScope, limit: str) -> bool:
