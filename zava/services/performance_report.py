@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import WithJsonSchema
+from pydantic import TypeAdapter, WithJsonSchema
 
 Step = Literal["day", "week", "month", "quarter"]
 Unit = Literal["USD", "count", "percent"]
@@ -157,3 +157,7 @@ class PerformanceReport:
     stock_at_risk_count: int
     stores: tuple[StoreSales, ...]
     notes: tuple[str, ...]
+
+
+REPORT = TypeAdapter(PerformanceReport)
+"""Reads and writes reports as JSON, and describes them. Building one is slow, so there is one."""

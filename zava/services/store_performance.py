@@ -6,21 +6,16 @@ import datetime as dt
 from collections.abc import Callable
 from uuid import UUID
 
-from pydantic import TypeAdapter
-
 from zava.data.repeated_read import repeated_read
 from zava.data.sales_figures import RECENT_DAYS, SalesFiguresSource, SpanName
 from zava.data.tenant_context import TenantScope
 from zava.platform.query_monitor import QueryMonitor
 from zava.services.access import Directory
 from zava.services.calls_in_flight import CallsInFlight
-from zava.services.performance_building import build_report
-from zava.services.performance_report import PerformanceReport
+from zava.services.performance_report import REPORT, PerformanceReport
 from zava.services.store_choice import choose_store
 from zava.services.tenant_answers import TenantAnswers
 from zava.services.time_period import Span, TimePeriod, parse_period
-
-_REPORT = TypeAdapter(PerformanceReport)
 
 
 class StorePerformance:
@@ -65,7 +60,7 @@ class StorePerformance:
             [time_period, now.date().isoformat(), *sorted(str(store_id) for store_id in selected)],
             scope,
             lambda: self._read(period, selected, scope, now, deadline=deadline),
-            _REPORT,
+            REPORT,
             deadline=deadline,
         )
 
@@ -84,6 +79,9 @@ class StorePerformance:
         bounds: dict[SpanName, tuple[dt.datetime, dt.datetime]] = {
             name: (span.start, span.end) for name, span in spans.items()
         }
+        # What draws conclusions comes with the first report: a start needs none of it.
+        from zava.services.performance_building import build_report
+
         steps = (period.blocks(period.span), period.blocks(period.previous))
         async with self._calls_in_flight.one_more(scope.subject):
             with self._monitor.watch("get_store_performance"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
-from pydantic import Field, GetJsonSchemaHandler, RootModel, TypeAdapter
+from pydantic import Field, GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -15,7 +15,7 @@ from zava.protocol.compact_schema import inlined, of_answers
 from zava.protocol.request import McpRequest
 from zava.protocol.results import answer
 from zava.protocol.tools.annotations import read_only
-from zava.services.performance_report import PerformanceReport
+from zava.services.performance_report import REPORT
 from zava.services.store_performance import StorePerformance
 
 StoreArgument = Annotated[str, Field(description="Name or id of one of your stores. Leave out for all together.")]
@@ -31,12 +31,15 @@ PeriodArgument = Annotated[
 DEFAULT_PERIOD = "last_30_days"
 
 
-class ReportAnswer(RootModel[PerformanceReport]):
-    """The report, described in as few words as describe it."""
+class ReportAnswer(RootModel[dict[str, Any]]):
+    """The report as JSON, described in as few words as describe it.
+
+    Not a model of the report's classes: pydantic would build them once more, at every start of a worker.
+    """
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _: CoreSchema, __: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return inlined(of_answers(TypeAdapter(PerformanceReport).json_schema()))
+        return inlined(of_answers(REPORT.json_schema()))
 
 
 def add_get_store_performance(server: MCPServer, performance: StorePerformance) -> None:
@@ -65,6 +68,6 @@ async def answer_with_report(
 
     async def work(request: McpRequest) -> ReportAnswer:
         report = await performance.report(store, time_period, request.caller.scope, deadline=request.deadline)
-        return ReportAnswer(report)
+        return ReportAnswer(REPORT.dump_python(report, mode="json", exclude_none=True))
 
     return await answer(context, work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from mcp.server.apps import APP_MIME_TYPE, Apps
 from mcp.server.mcpserver import Context
@@ -15,13 +15,12 @@ from pydantic_core import CoreSchema
 from zava.protocol.apps import page
 from zava.protocol.tools.annotations import read_only
 from zava.protocol.tools.get_store_performance import DEFAULT_PERIOD, PeriodArgument, StoreArgument, answer_with_report
-from zava.services.performance_report import PerformanceReport
 from zava.services.store_performance import StorePerformance
 
 DASHBOARD = "ui://zava/dashboard"
 
 
-class DashboardAnswer(RootModel[PerformanceReport]):
+class DashboardAnswer(RootModel[dict[str, Any]]):
     """The answer of get_store_performance, whose schema a model need not pay for twice."""
 
     @classmethod
