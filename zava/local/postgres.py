@@ -109,8 +109,7 @@ class LocalPostgres:
 
     def _initialise(self, initdb: Path, data: Path, password: Path) -> None:
         """Made under another name and renamed, so that an interrupted attempt is never mistaken for a database."""
-        for abandoned in data.parent.glob("data.new-*"):
-            shutil.rmtree(abandoned, ignore_errors=True)
+        _remove_abandoned(data.parent)
         # A name of its own: the initdb of a killed attempt may be busy for another moment removing its files.
         half = Path(tempfile.mkdtemp(prefix="data.new-", dir=data.parent))
         password.unlink(missing_ok=True)
@@ -132,6 +131,7 @@ class LocalPostgres:
             shutil.rmtree(half, ignore_errors=True)
             raise
         half.rename(data)
+        _remove_abandoned(data.parent)  # what a killed attempt's initdb was still at above
 
     def _check(self, data: Path, password: Path) -> None:
         owner = data.stat().st_uid
@@ -224,6 +224,11 @@ def _disown(pid_file: Path) -> None:
     if pid_file.exists():
         _, *rest = pid_file.read_bytes().split(b"\n")
         pid_file.write_bytes(b"\n".join([str(os.getpid()).encode(), *rest]))
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for abandoned in folder.glob("data.new-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
 
 
 def _end(server: psutil.Process | None) -> None:
