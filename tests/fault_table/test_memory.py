@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.conftest import Database
-from tests.fault_table.load import GOOD, Load
+from tests.fault_table.load import GOOD, Load, Tally
 from tests.fault_table.stage import Stage
 from tests.small_endpoint import handshake, tool
 from zava import bootstrap
@@ -63,6 +63,8 @@ async def test_a_worker_process_under_mixed_load_does_not_grow(stage: Stage) -> 
     load, held = Load(stage.callers, stage.evidence, pause=0), list[float]()
     try:
         async with load.running(worker.url):
+            await load.good_answers(since=0, seconds=120)
+            load.tally = Tally()
             for until in (_WARM_CALLS, 2 * _WARM_CALLS):
                 await load.calls(until, seconds=120)
                 held.append(await asyncio.to_thread(worker.memory_held))

@@ -12,7 +12,7 @@ from tests.clock import Clock
 from tests.conftest import Database
 from zava.data import revoke
 from zava.data.pools import Pools
-from zava.data.revocations import EFFECTIVE_SECONDS, RENEW_SECONDS, STALE_SECONDS, Revocations
+from zava.data.revocations import AGAIN_SECONDS, EFFECTIVE_SECONDS, RENEW_SECONDS, STALE_SECONDS, Revocations
 from zava.errors import AuthenticationError, ServiceUnavailableError
 from zava.platform.database_login import DatabaseLogins
 from zava.platform.identity import Principal
@@ -126,7 +126,7 @@ async def test_with_the_database_cut_off_the_snapshot_holds_a_minute_and_then_no
         clock.now = STALE_SECONDS + 0.1
         assert await refused(revocations, ADA) == "SERVICE_UNAVAILABLE"
         await allow(True)
-        clock.now += RENEW_SECONDS
+        clock.now += AGAIN_SECONDS
         assert await refused(revocations, ADA) == ""
         cold = Revocations(Pools(fresh_database.settings), clock)
         assert await refused(cold, EVE) == "AUTHENTICATION_ERROR"
@@ -145,10 +145,10 @@ async def test_while_the_logins_password_cannot_be_had_it_is_asked_for_now_and_t
             raise ServiceUnavailableError("the vault is away")
 
     revocations = Revocations(Pools(database.settings, DatabaseLogins(NoPassword(), NoPassword())), clock)
-    for clock.now in (0, 1, RENEW_SECONDS):
+    for clock.now in (0, AGAIN_SECONDS / 2, AGAIN_SECONDS):
         with pytest.raises(ServiceUnavailableError, match="What was revoked cannot be looked up"):
             await revocations.check(ADA)
-    assert asked == [0, RENEW_SECONDS]
+    assert asked == [0, AGAIN_SECONDS]
 
 
 async def test_what_no_token_can_mean_any_more_is_ignored_and_pruned(fresh_database: Database) -> None:

@@ -24,6 +24,8 @@ RENEW_SECONDS = 5.0
 EFFECTIVE_SECONDS = 10.0
 """An older snapshot is used only when a new one was tried and could not be had."""
 STALE_SECONDS = 60.0
+AGAIN_SECONDS = 1.0
+"""Failed attempts are so far apart while nobody is let in for want of a snapshot."""
 ATTEMPT_SECONDS = 2.0
 
 _TOKENS = "SELECT token_id FROM zava.revoked_tokens WHERE keep_until > now()"
@@ -61,7 +63,7 @@ class Revocations:
             raise ServiceUnavailableError(
                 "What was revoked cannot be looked up",
                 "Try again in a few seconds with the same token.",
-                round(RENEW_SECONDS),
+                round(AGAIN_SECONDS),
             )
         not_before = self._subjects.get((principal.issuer, principal.subject))
         # The leeway, because the issuer's clock may be ahead of the database's: an old token must not look newer.
@@ -72,7 +74,8 @@ class Revocations:
     def _take_again(self) -> asyncio.Task[None] | None:
         """The one attempt under way, a new one, or None while the database is left alone after a failure."""
         if not is_under_way(self._taking):
-            if self._clock() - self._tried_at < RENEW_SECONDS:
+            pause = RENEW_SECONDS if self._clock() - self._taken_at <= STALE_SECONDS else AGAIN_SECONDS
+            if self._clock() - self._tried_at < pause:
                 return None
             self._taking = asyncio.ensure_future(self._take())
         return self._taking
