@@ -59,7 +59,6 @@ async def test_memory_does_not_grow_with_calls(database: Database) -> None:
 @pytest.mark.timeout(300)
 async def test_a_worker_process_under_mixed_load_does_not_grow(stage: Stage) -> None:
     """Of its own, as on Azure: with telemetry, Redis, the embedder, and connections that come and go."""
-    await stage.end_sessions()  # a login has so many, and workers of the fault table may still hold them
     worker = await asyncio.to_thread(stage.new_worker)
     load, held = Load(stage.callers, stage.evidence, pause=0), list[float]()
     try:
