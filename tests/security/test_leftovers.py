@@ -15,6 +15,7 @@ from tests.conftest import Database
 from tests.security.planted import SEATTLE_SCOPE, Planted
 from tests.security.session_checks import BELLEVUE_SCOPE
 from tests.security.ways import AllWalls, SimpleProtocol, Unwrapped
+from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.tenant_transaction import TenantTransactions
 
@@ -68,6 +69,17 @@ async def test_a_setting_does_not_change_the_next_tenants_answer(leftover: str, 
         outcome = await SimpleProtocol(routed.transactions, SEATTLE_SCOPE).run(leftover)
         assert outcome.error == ""
         assert await AllWalls(routed.transactions, BELLEVUE_SCOPE).run(_QUESTION) == before
+
+
+async def test_no_setting_fails_the_proof(routed: Planted) -> None:
+    proof, failed = IsolationProof(routed.pools, routed.signer), dict[str, tuple[str, ...]]()
+    # A read that is repeated until the pooler has noticed that the last test's sessions were ended.
+    assert (await AllWalls(routed.transactions, BELLEVUE_SCOPE).run(_QUESTION)).error == ""
+    for name, leftover in _SETTINGS.items():
+        outcome = await SimpleProtocol(routed.transactions, SEATTLE_SCOPE).run(leftover)
+        assert outcome.error == ""
+        failed[name] = await proof.run()
+    assert failed == dict.fromkeys(_SETTINGS, ())
 
 
 _EVERY_SETTING = """

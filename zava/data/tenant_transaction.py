@@ -20,19 +20,12 @@ from zava.data.isolation_proof import IsolationProof
 from zava.data.pools import Pools
 from zava.data.retail_schema import RETAIL_SCHEMA
 from zava.data.tenant_context import ContextSigner, TenantScope
-from zava.data.transaction import transaction
+from zava.data.transaction import as_new, transaction
 from zava.errors import IsolationError, QueryTimeoutError
 
-# What an earlier transaction left on the session ends here, because nobody else ends it: settings, of which some would
-# change answers or lift limits, cursors, which would hold another tenant's rows, locks, and channels listened to, which
-# end with a COMMIT only.
 # REPEATABLE READ: the statement that answers sees the keys the opening one saw, so none can be retired between the two,
 # which would make the answer empty.
-_BEGIN = """
-BEGIN; UNLISTEN *; COMMIT;
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE;
-RESET ALL; CLOSE ALL; SELECT pg_catalog.pg_advisory_unlock_all()
-"""
+_BEGIN = as_new("ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE")
 
 # RESET ALL goes back to the role's defaults, which are no wall, so what walls stand on is said again. With row_security
 # off queries fail; without standard_conforming_strings a text ends elsewhere than the policy has read.
