@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from benchmarks.run import rewrite
 from tests.fault_table.load import OK
 from tests.fault_table.runner import Outcome
 from tests.fault_table.worker import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- written by make faults -->\n", "<!-- end -->\n"
-_HEAD = """\
-| broken | calls | good answers | others | slowest, s | all well again after, s | wrong rows | left over |
-|---|---|---|---|---|---|---|---|
-"""
+_HEAD = (
+    "| broken | calls | good answers | others | slowest, s | all well again after, s | wrong rows | left over |",
+    "|---|---|---|---|---|---|---|---|",
+)
 
 
 def write(outcomes: Mapping[str, Outcome]) -> None:
     """Put the table in place of the one before."""
-    head, _, rest = DOCUMENT.read_text("utf-8").partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
-    rows = "".join(_row(name, outcome) for name, outcome in outcomes.items())
-    DOCUMENT.write_text(f"{head}{_BEGIN}{_HEAD}{rows}{_END}{tail}", "utf-8")
+    rows = [_row(name, outcome) for name, outcome in outcomes.items()]
+    rewrite(DOCUMENT, _BEGIN, _END, "\n".join((*_HEAD, *rows)))
 
 
 def _row(name: str, outcome: Outcome) -> str:
@@ -30,7 +29,7 @@ def _row(name: str, outcome: Outcome) -> str:
     left = f"{outcome.connections} connections, {len(outcome.tasks)} tasks"
     return (
         f"| {name} | {tally.calls} | {tally.codes[OK]} | {others or 'none'} | {tally.slowest:.1f} "
-        f"| {outcome.recovery:.1f} | {len(tally.violations)} | {left} |\n"
+        f"| {outcome.recovery:.1f} | {len(tally.violations)} | {left} |"
     )
 
 
