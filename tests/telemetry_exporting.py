@@ -24,11 +24,16 @@ class Exporting:
     """A backend, and loggers and tracers that lead to it and to nothing else."""
 
     def __init__(
-        self, collector: Collector, folder: Path, credential: TokenSource | None, metrics_interval: float
+        self,
+        collector: Collector,
+        folder: Path,
+        credential: TokenSource | None,
+        metrics_interval: float,
+        timeout: float,
     ) -> None:
         self.telemetry = QueuedTelemetry(
             Envelopes(KEY, TAGS),
-            lambda: open_delivery(collector.endpoint, folder, credential, pause=0.05, timeout=0.3),
+            lambda: open_delivery(collector.endpoint, folder, credential, pause=0.05, timeout=timeout),
             interval=0.05,
             metrics_interval=metrics_interval,
         )
@@ -39,9 +44,15 @@ class Exporting:
 
 @contextmanager
 def exporting(
-    collector: Collector, folder: Path, credential: TokenSource | None = None, metrics_interval: float = 60
+    collector: Collector,
+    folder: Path,
+    credential: TokenSource | None = None,
+    *,
+    metrics_interval: float = 60,
+    timeout: float = 3.0,
 ) -> Generator[Exporting]:
-    export = Exporting(collector, folder, credential, metrics_interval)
+    """`timeout` is the product's own; where the collector hangs on purpose, a shorter one saves the waiting."""
+    export = Exporting(collector, folder, credential, metrics_interval, timeout)
     try:
         with shipped(export.telemetry.log):
             yield export

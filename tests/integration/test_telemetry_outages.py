@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import telemetry_exporting
 from tests.azure_standins.collector import Collector
 from tests.telemetry_exporting import Exporting, exporting
 from zava.platform.telemetry_backends import queued
 
-export = telemetry_exporting.export  # a fixture
+_TIMEOUT_SECONDS = 0.3
+
+
+@pytest.fixture
+def export(collector: Collector, tmp_path: Path) -> Iterator[Exporting]:
+    with exporting(collector, tmp_path, timeout=_TIMEOUT_SECONDS) as export:
+        yield export
 
 
 def _hang(collector: Collector) -> None:
@@ -81,7 +86,7 @@ def test_a_full_queue_drops_what_comes_and_says_how_much(
 ) -> None:
     monkeypatch.setattr(queued, "MOST_WAITING", 10)
     collector.hang = True
-    with exporting(collector, tmp_path, metrics_interval=0.5) as export:
+    with exporting(collector, tmp_path, metrics_interval=0.5, timeout=_TIMEOUT_SECONDS) as export:
         for number in range(500):
             export.telemetry.event("told", number=number)
         collector.hang = False
