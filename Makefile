@@ -58,6 +58,7 @@ test: $(VENV)/dev.stamp  ## run the tests (their own database; needs nothing run
 deployment: $(VENV)/dev.stamp  ## run the tests of what azd does: the hook and the package, each many times over
 	$(BIN) -m pytest -n 2 tests/deployment
 
+# Two runs: a fresh database puts the logins' passwords back, which the table's cases have changed.
 faults: $(VENV)/dev.stamp  ## break each thing the app stands on under load, and write the table in docs/reliability.md
 	$(BIN) -m pytest tests/fault_table/test_memory.py
 	$(BIN) -m pytest tests/fault_table/test_fault_table.py
